@@ -1,0 +1,9 @@
+"""The errors a user can meet. Each message names the file, the field, what was expected and what came."""
+
+
+class WesamError(ValueError):
+    """A mistake in what was given (file, label, option) that the user can mend; never a bug of ours."""
+
+
+class NonFiniteLossError(WesamError):
+    """A loss became NaN or infinite; the message names the step and the samples of the batch."""
