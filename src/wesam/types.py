@@ -105,7 +105,7 @@ class Prompts:
     """What SAM is asked about N objects of one image, or of several images after `cat`.
 
     A part that no prompt has is None. Where only some prompts have it, the rows of the others are NaN
-    (boxes, masks) or NOT_A_POINT (points), so one value can hold a box for one object and clicks for the next.
+    (boxes, masks) or NOT_A_POINT (points), so one value can hold a box for one object and clicks for another.
 
     Attributes:
         boxes: (N, 4) float, xyxy pixel edges.
@@ -202,7 +202,8 @@ class MaskPrediction:
     def __post_init__(self) -> None:
         if self.logits.ndim != 3 or self.iou.shape != self.logits.shape[:1]:
             raise ValueError(
-                f"expected logits (N, h, w) and iou (N,), got {tuple(self.logits.shape)} and {tuple(self.iou.shape)}"
+                f"expected logits (N, h, w) and iou (N,), "
+                f"got {tuple(self.logits.shape)} and {tuple(self.iou.shape)}"
             )
 
     def __len__(self) -> int:
