@@ -1,0 +1,35 @@
+"""Soft Dice loss."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from wesam.losses.shapes import check_masks
+
+
+def dice_loss(logits: Tensor, target: Tensor, weight: Tensor | None = None, eps: float = 1.0) -> Tensor:
+    """Soft Dice loss of each instance (Milletari et al. 2016, arXiv 1606.04797; METHOD section 3).
+
+    ``1 - (2 sum p m + eps) / (sum p + sum m + eps)`` with p = sigmoid(logits).
+
+    Args:
+        logits: mask logits, (N, H, W).
+        target: binary masks, (N, H, W), in {0, 1}.
+        weight: (N, H, W) weights of the pixels, at least 0 (0 leaves padding out); None weighs all alike.
+        eps: smoothing in pixels; two empty masks have loss 0.
+
+    Returns:
+        (N,) losses in [0, 1]; 0 is perfect overlap.
+
+    Raises:
+        ValueError: if the shapes differ.
+    """
+    check_masks(logits, target, weight)
+    p = logits.float().sigmoid()
+    m = target.float()
+    overlap = p * m
+    total = p + m
+    if weight is not None:
+        overlap = overlap * weight
+        total = total * weight
+    return 1 - (2 * overlap.sum((1, 2)) + eps) / (total.sum((1, 2)) + eps)

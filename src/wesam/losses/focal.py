@@ -1,0 +1,48 @@
+"""Focal loss of mask logits."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from wesam.losses.shapes import check_masks
+
+
+def focal_loss(
+    logits: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    alpha: float = 0.8,
+    gamma: float = 2.0,
+) -> Tensor:
+    """Sigmoid focal loss of each instance (Lin et al. 2017, arXiv 1708.02002), mean over its pixels.
+
+    ``alpha_t (1 - p_t)^gamma (-log p_t)`` with p_t the probability given to the true side of a pixel; alpha
+    0.8 is the paper's (METHOD section 3; arXiv 2312.03502).
+
+    Args:
+        logits: mask logits, (N, H, W).
+        target: binary masks, (N, H, W), in {0, 1}.
+        weight: (N, H, W) weights of the pixels, at least 0 (0 leaves padding out); None weighs all alike.
+        alpha: weight of the mask's pixels; the others get 1 - alpha.
+        gamma: how much well classified pixels are played down.
+
+    Returns:
+        (N,) losses, at least 0; 0 where an instance's weights are all 0.
+
+    Raises:
+        ValueError: if the shapes differ.
+    """
+    check_masks(logits, target, weight)
+    inside = target.bool()
+    logits = logits.float()
+    # The logit of the true side: p_t = sigmoid(s), so neither log nor 1 - p ever loses digits.
+    s = torch.where(inside, logits, -logits)
+    balance = torch.where(inside, alpha, 1.0 - alpha)
+    loss = balance * torch.sigmoid(-s) ** gamma * F.softplus(-s)
+    if weight is None:
+        return loss.mean((1, 2))
+    total = weight.sum((1, 2))
+    # Where nothing has weight the numerator is 0 too, and any divisor but 0 will do.
+    return (loss * weight).sum((1, 2)) / total.where(total > 0, total.new_ones(()))
