@@ -1,0 +1,82 @@
+"""Checkpoints: all that a killed run needs to go on as if nothing had happened."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from wesam.errors import WesamError
+from wesam.training.run_folder import replace_folder, write_text_atomically
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """State after `step` optimiser steps.
+
+    Random draws need no state: each is seeded by the run's seed and the step or item it belongs to.
+
+    Attributes:
+        step: optimiser steps done.
+        adapter: the trained weights by name.
+        optimiser: its `state_dict()`.
+        extra: the objective's own state (an EMA teacher).
+        scaler: state of the fp16 gradient scaler, empty otherwise.
+    """
+
+    step: int
+    adapter: dict[str, Tensor]
+    optimiser: dict[str, Any]
+    extra: dict[str, Tensor]
+    scaler: dict[str, Any]
+
+
+def save_checkpoint(folder: Path, checkpoint: Checkpoint, keep: int) -> Path:
+    """Writes `folder/step-000123` whole or not at all, then deletes all but the newest `keep`."""
+    final = folder / f"step-{checkpoint.step:07d}"
+    partial = folder / f".{final.name}.partial"
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    save_file(_contiguous(checkpoint.adapter), partial / "adapter.safetensors")
+    save_file(_contiguous(checkpoint.extra), partial / "extra.safetensors")
+    torch.save({"optimiser": checkpoint.optimiser, "scaler": checkpoint.scaler}, partial / "optimiser.pt")
+    write_text_atomically(partial / "state.json", json.dumps({"step": checkpoint.step}))
+    replace_folder(partial, final)
+    for old in list_checkpoints(folder)[:-keep]:
+        shutil.rmtree(old)
+    return final
+
+
+def list_checkpoints(folder: Path) -> list[Path]:
+    """Finished checkpoints, oldest first."""
+    return sorted(path for path in folder.glob("step-*") if path.is_dir())
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Reads one checkpoint.
+
+    Raises:
+        WesamError: if a file of it is missing or damaged.
+    """
+    try:
+        state = json.loads((path / "state.json").read_text(encoding="utf-8"))
+        tensors = torch.load(path / "optimiser.pt", map_location="cpu", weights_only=True)
+        return Checkpoint(
+            step=int(state["step"]),
+            adapter=load_file(path / "adapter.safetensors"),
+            optimiser=tensors["optimiser"],
+            extra=load_file(path / "extra.safetensors"),
+            scaler=tensors["scaler"],
+        )
+    except Exception as error:  # safetensors, pickle and json each raise their own kinds
+        raise WesamError(f"{path}: expected a whole checkpoint, got: {error}") from error
+
+
+def _contiguous(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}

@@ -1,0 +1,196 @@
+"""Everything that decides a run, in one validated object that is written beside its results."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from wesam.errors import WesamError
+from wesam.objectives.registry import ObjectiveSettings
+from wesam.objectives.wesam import WesamSettings
+from wesam.prompts.weak_labels import PromptKind
+from wesam.segmenters.lora import LoraSettings
+from wesam.views.dataset import ViewSettings
+
+PAPER_WARMUP_STEPS = 250
+
+# Settings of the paper (METHOD: CVPR 2024, arXiv 2312.03502, and its public configuration). Everything that is
+# not named here has the paper's value as its default already.
+PRESETS: dict[str, dict[str, Any]] = {
+    "default": {},
+    "paper": {
+        "learning_rate": 1e-4,
+        "schedule": "constant",
+        "warmup_steps": PAPER_WARMUP_STEPS,
+        "max_gradient_norm": None,
+        "lora": {"target": "qv"},
+        "objective": {
+            "name": "wesam",
+            "teacher": "shared",
+            "ignore_padding": False,
+            "contrastive_form": "summed",
+            "background_negative": False,
+            "cross_image_negatives": False,
+        },
+    },
+}
+
+
+class RunConfig(BaseModel):
+    """One adaptation run. Unknown keys are refused; `PRESETS["paper"]` holds the paper's settings."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model: str = Field(description="hub id, Transformers folder, original .pth, or a bundled model's name")
+    images: Path = Field(description="folder of images")
+    labels: Path = Field(description="weak labels (COCO JSON; boxes alone are enough)")
+    out: Path = Field(description="run folder; made if absent")
+    val_labels: Path | None = Field(
+        default=None, description="masks to report on after the run; nothing is ever chosen by them"
+    )
+    prompt: PromptKind = Field(default="auto", description="which of the labels to prompt with")
+
+    objective: ObjectiveSettings = Field(default_factory=WesamSettings)
+    lora: LoraSettings = Field(default_factory=LoraSettings)
+    views: ViewSettings = Field(default_factory=ViewSettings)
+
+    steps: int = Field(default=500, ge=1, description="optimiser steps (chosen here, docs/experiments)")
+    batch_size: int = Field(default=2, ge=1, description="images a process and micro-batch (chosen here)")
+    accumulation: int = Field(default=1, ge=1, description="micro-batches an optimiser step")
+    learning_rate: float = Field(default=1e-4, gt=0, description="paper: 1e-4")
+    weight_decay: float = Field(default=1e-4, ge=0, description="paper: 1e-4, Adam's L2 form")
+    warmup_steps: int | None = Field(
+        default=None, ge=0, description="linear warm-up; None: the paper's 250, but a quarter of a short run"
+    )
+    schedule: Literal["constant", "cosine"] = Field(
+        default="constant", description="after the warm-up (paper: constant within its run length)"
+    )
+    max_gradient_norm: float | None = Field(
+        default=1.0, gt=0, description="clip the gradient's norm (chosen here; paper: no clipping)"
+    )
+
+    seed: int = Field(default=0, ge=0)
+    device: Literal["auto", "cpu"] = Field(
+        default="auto", description="auto: what accelerate finds (CUDA_VISIBLE_DEVICES chooses among GPUs)"
+    )
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    workers: int = Field(default=0, ge=0, description="processes that load images")
+
+    log_every: int = Field(default=10, ge=1)
+    checkpoint_every: int = Field(default=100, ge=1)
+    keep_checkpoints: int = Field(default=2, ge=1, description="older ones are deleted")
+    previews: int = Field(default=4, ge=0, description="before/after pictures to draw")
+    trackers: tuple[str, ...] = Field(
+        default=("tensorboard",), description="accelerate's trackers by name; metrics.jsonl is always written"
+    )
+
+    @model_validator(mode="after")
+    def _warmup_ends_within_the_run(self) -> RunConfig:
+        if self.warmup_steps is not None and self.warmup_steps >= self.steps:
+            raise ValueError(
+                f"expected warmup_steps below steps, got warmup_steps={self.warmup_steps} and "
+                f"steps={self.steps}: the run would end before its learning rate is reached"
+            )
+        return self
+
+    @property
+    def effective_warmup_steps(self) -> int:
+        if self.warmup_steps is not None:
+            return self.warmup_steps
+        return min(PAPER_WARMUP_STEPS, self.steps // 4)
+
+
+def make_config(
+    values: dict[str, Any],
+    preset: str = "default",
+    file: Path | None = None,
+    overrides: list[str] | None = None,
+) -> RunConfig:
+    """Builds the config of a run from its sources; a later source wins: preset, file, values, overrides.
+
+    Args:
+        values: fields of `RunConfig`; None means "not given".
+        preset: a key of `PRESETS`.
+        file: YAML file of fields; its own "preset" key, if any, replaces the argument.
+        overrides: "key=value" texts; the key may be dotted ("objective.teacher=ema"), the value is YAML.
+
+    Raises:
+        WesamError: naming the source and the field that is wrong.
+    """
+    from_file = _read_yaml(file) if file is not None else {}
+    preset = from_file.pop("preset", preset)
+    if preset not in PRESETS:
+        raise WesamError(f"preset: expected one of {', '.join(PRESETS)}, got {preset!r}")
+    merged = _merge(PRESETS[preset], from_file)
+    merged = _merge(merged, {key: value for key, value in values.items() if value is not None})
+    for override in overrides or []:
+        merged = _merge(merged, _parse_override(override))
+    try:
+        return RunConfig.model_validate(merged)
+    except ValidationError as error:
+        source = f"{file}: " if file is not None else ""
+        raise WesamError(source + describe(error)) from error
+
+
+def describe(error: ValidationError) -> str:
+    """Pydantic's findings in one line each: field, what was expected, what came."""
+    lines = []
+    for finding in error.errors():
+        field = ".".join(str(part) for part in finding["loc"]) or "config"
+        if finding["type"] == "extra_forbidden":
+            lines.append(f"{field}: unknown setting (got {finding['input']!r})")
+        elif finding["type"] == "missing":
+            lines.append(f"{field}: expected a value, got none")
+        else:
+            lines.append(f"{field}: {finding['msg']} (got {finding['input']!r})")
+    return "; ".join(lines)
+
+
+def _read_yaml(file: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise WesamError(f"{file}: expected a readable YAML file, got: {error}") from error
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise WesamError(f"{file}: expected 'setting: value' lines, got a {type(content).__name__}")
+    return content
+
+
+def _parse_override(override: str) -> dict[str, Any]:
+    key, separator, text = override.partition("=")
+    if not separator or not key:
+        raise WesamError(f"--set: expected key=value, got {override!r}")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise WesamError(f"--set {key}: expected a YAML value, got {text!r}") from error
+    if isinstance(value, str):
+        value = _number(value)
+    for part in reversed(key.split(".")):
+        value = {part: value}
+    return dict(value)
+
+
+def _number(text: str) -> str | float:
+    """YAML 1.1 reads "1e-4" as text; people who type it mean a number."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def _merge(base: dict[str, Any], update: dict[str, Any]) -> dict[str, Any]:
+    """`update` over `base`, nested settings merged key by key; another objective's settings start afresh."""
+    merged = dict(base)
+    for key, value in update.items():
+        old = merged.get(key)
+        if isinstance(old, dict) and isinstance(value, dict) and value.get("name", old.get("name")) == old.get("name"):
+            merged[key] = _merge(old, value)
+        else:
+            merged[key] = value
+    return merged

@@ -1,0 +1,124 @@
+"""The folder of a run: what is in it, and how it is written so that a kill never leaves half a file."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from wesam.errors import WesamError
+from wesam.training.config import RunConfig
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_RECORDED_PACKAGES = ("wesam", "torch", "transformers", "peft", "accelerate", "kornia", "numpy")
+
+# Where a run lives or how it is shown may change between its parts; what it computes may not.
+_FREE_TO_CHANGE = {"out", "device", "workers", "log_every", "checkpoint_every", "keep_checkpoints", "previews"}
+
+
+class RunFolder:
+    """`config.yaml`, `metrics.jsonl`, `checkpoints/`, `adapter/`, `previews/`, `summary.json`, `report.html`."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.config = root / "config.yaml"
+        self.metrics = root / "metrics.jsonl"
+        self.checkpoints = root / "checkpoints"
+        self.adapter = root / "adapter"
+        self.previews = root / "previews"
+        self.summary = root / "summary.json"
+
+    def open(self, config: RunConfig, resume: bool) -> None:
+        """Makes the folder for a new run, or checks that a resumed one is the same run.
+
+        Raises:
+            WesamError: if a new run would write over an old one, or a resumed run's settings differ.
+        """
+        if self.config.exists():
+            if not resume:
+                raise WesamError(
+                    f"{self.root}: expected a new folder, got one that already holds a run; "
+                    f"go on with it by --resume, or choose another --out"
+                )
+            self._check_same_run(config)
+            return
+        if self.root.exists() and any(self.root.iterdir()):
+            raise WesamError(f"{self.root}: expected a new or empty folder, got one that holds other files")
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise WesamError(f"{self.root}: expected a folder that can be written, got: {error}") from error
+        record = config.model_dump(mode="json")
+        header = "# Settings of this run. Run again with: wesam adapt --config config.yaml\n"
+        header += "".join(f"# {line}\n" for line in _versions())
+        write_text_atomically(self.config, header + yaml.safe_dump(record, sort_keys=False))
+
+    def _check_same_run(self, config: RunConfig) -> None:
+        old = yaml.safe_load(self.config.read_text(encoding="utf-8"))
+        new = config.model_dump(mode="json")
+        changed = [
+            f"{key} was {old.get(key)!r}, now {new.get(key)!r}"
+            for key in new
+            if key not in _FREE_TO_CHANGE and old.get(key) != new.get(key)
+        ]
+        if changed:
+            raise WesamError(
+                f"{self.config}: expected the settings that this run began with, got: {'; '.join(changed)}"
+            )
+
+    def cut_metrics(self, step: int) -> None:
+        """Drops rows after `step`: a resumed run writes them again."""
+        if not self.metrics.exists():
+            return
+        kept = []
+        for line in self.metrics.read_text(encoding="utf-8").splitlines():
+            try:
+                row = json.loads(line)
+            except json.JSONDecodeError:
+                break  # the kill came in the middle of this last line
+            if row["step"] <= step:
+                kept.append(line + "\n")
+        write_text_atomically(self.metrics, "".join(kept))
+
+    def append_metrics(self, row: dict[str, Any]) -> None:
+        with self.metrics.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+
+    def read_metrics(self) -> list[dict[str, Any]]:
+        if not self.metrics.exists():
+            return []
+        return [json.loads(line) for line in self.metrics.read_text(encoding="utf-8").splitlines()]
+
+    def write_summary(self, summary: dict[str, Any]) -> None:
+        write_text_atomically(self.summary, json.dumps(summary, indent=2) + "\n")
+
+
+def write_text_atomically(path: Path, text: str) -> None:
+    """Writes beside `path`, flushes to disk, then renames: readers see the old text or the new, never a part."""
+    partial = path.with_name(f".{path.name}.partial")
+    with partial.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+
+
+def replace_folder(partial: Path, final: Path) -> None:
+    """Puts a finished folder in its place; an older one of that name is removed first."""
+    if final.exists():
+        shutil.rmtree(final)
+    partial.replace(final)
+
+
+def _versions() -> Iterable[str]:
+    yield f"python {platform.python_version()} on {platform.platform()}"
+    for package in _RECORDED_PACKAGES:
+        yield f"{package} {metadata.version(package)}"

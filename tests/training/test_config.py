@@ -1,0 +1,85 @@
+from pathlib import Path
+
+import pytest
+import yaml
+
+from wesam.errors import WesamError
+from wesam.training.config import PRESETS, RunConfig, make_config
+from wesam.training.loop import learning_rate
+
+BASE = {"model": "wesam-tiny", "images": "images", "labels": "labels.json", "out": "run"}
+
+
+def test_unknown_settings_are_refused_by_name() -> None:
+    with pytest.raises(WesamError, match=r"learning_rat: unknown setting \(got 0.1\)"):
+        make_config({**BASE, "learning_rat": 0.1})
+    with pytest.raises(WesamError, match="objective.*teachr: unknown setting"):
+        make_config(BASE, overrides=["objective.name=wesam", "objective.teachr=ema"])
+
+
+def test_missing_and_wrong_values_name_the_field() -> None:
+    with pytest.raises(WesamError, match="labels: expected a value, got none"):
+        make_config({key: value for key, value in BASE.items() if key != "labels"})
+    with pytest.raises(WesamError, match="steps: .*greater than or equal to 1.*got 0"):
+        make_config(BASE, overrides=["steps=0"])
+
+
+def test_later_sources_win(tmp_path: Path) -> None:
+    file = tmp_path / "run.yaml"
+    file.write_text("preset: paper\nsteps: 700\nseed: 3\nobjective: {name: wesam, teacher: ema}\n")
+    config = make_config({**BASE, "seed": 4}, file=file, overrides=["learning_rate=2e-4"])
+    assert (config.steps, config.seed, config.learning_rate) == (700, 4, 2e-4)
+    assert config.lora.target == "qv"  # from the preset
+    assert config.objective.name == "wesam"
+    assert config.objective.teacher == "ema"  # the file over the preset
+    assert config.objective.ignore_padding is False  # the preset's neighbour of that key survives
+
+
+def test_another_objective_does_not_inherit_the_presets_settings() -> None:
+    config = make_config(BASE, preset="paper", overrides=["objective.name=supervised"])
+    assert config.objective.name == "supervised"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("- a\n- b\n", "expected 'setting: value' lines, got a list"), ("a: [", "expected a readable YAML file")],
+)
+def test_broken_config_files_are_named(tmp_path: Path, text: str, message: str) -> None:
+    file = tmp_path / "run.yaml"
+    file.write_text(text)
+    with pytest.raises(WesamError, match=message) as caught:
+        make_config(BASE, file=file)
+    assert str(file) in str(caught.value)
+
+
+@pytest.mark.parametrize("override", ["steps", "=3"])
+def test_overrides_need_key_and_value(override: str) -> None:
+    with pytest.raises(WesamError, match="expected key=value"):
+        make_config(BASE, overrides=[override])
+
+
+def test_config_survives_yaml() -> None:
+    config = make_config(BASE, preset="paper")
+    again = RunConfig.model_validate(yaml.safe_load(yaml.safe_dump(config.model_dump(mode="json"))))
+    assert again == config
+
+
+def test_every_preset_is_valid() -> None:
+    for preset in PRESETS:
+        make_config(BASE, preset=preset)
+    with pytest.raises(WesamError, match="preset: expected one of default, paper"):
+        make_config(BASE, preset="papr")
+
+
+def test_warmup_must_end_within_the_run() -> None:
+    with pytest.raises(WesamError, match="warmup_steps below steps"):
+        make_config(BASE, overrides=["steps=100", "warmup_steps=250"])
+
+
+def test_learning_rate_warms_up_then_holds_or_falls() -> None:
+    constant = make_config(BASE, overrides=["steps=20", "warmup_steps=4", "learning_rate=1.0", "schedule=constant"])
+    assert [learning_rate(constant, step) for step in (0, 3, 4, 19)] == [0.25, 1.0, 1.0, 1.0]
+    cosine = make_config(BASE, overrides=["steps=20", "warmup_steps=4", "learning_rate=1.0", "schedule=cosine"])
+    assert learning_rate(cosine, 4) == 1.0
+    assert learning_rate(cosine, 12) == pytest.approx(0.5)
+    assert learning_rate(cosine, 19) < 0.02
