@@ -1,4 +1,4 @@
-"""A random SAM small enough for every test: 64 x 64 input, 4 x 4 features, 16 x 16 mask logits, 57 k weights."""
+"""A random SAM small enough for every test: 64 x 64 input, 4 x 4 features, 16 x 16 masks, 57 k weights."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def tiny_config(input_size: int = 64) -> SamConfig:
 
 
 def tiny_sam(seed: int = 0, input_size: int = 64) -> SamModel:
-    """A random `SamModel` whose masks depend on the image and on the prompt; the same seed, the same weights."""
+    """A random `SamModel` whose masks depend on image and prompt; the same seed, the same weights."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = SamModel(tiny_config(input_size))

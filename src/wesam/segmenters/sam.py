@@ -102,17 +102,15 @@ class SamSegmenter(Segmenter):
 
         with torch.autocast(features.device.type, enabled=False):
             position = self.sam.get_image_wide_positional_embeddings()
-        parts, order = [], []
-        for group in _group_by_kind(prompts):
-            index = image_index if group.rows is None else image_index[group.rows]
+        groups = _group_by_kind(prompts)
+        parts = []
+        for group in groups:
+            index = image_index if len(groups) == 1 else image_index[group.rows]
             parts += self._decode_group(features, position, group.prompts, index)
-            order.append(group.rows)
-        logits = torch.cat([part[0] for part in parts])
-        iou = torch.cat([part[1] for part in parts])
-        if order[0] is not None:
-            back = torch.cat(order).argsort()
-            logits, iou = logits[back], iou[back]
-        return MaskPrediction(logits, iou)
+        answer = MaskPrediction(
+            torch.cat([part[0] for part in parts]), torch.cat([part[1] for part in parts])
+        )
+        return answer if len(groups) == 1 else answer[torch.cat([group.rows for group in groups]).argsort()]
 
     def _decode_group(
         self, features: Tensor, position: Tensor, prompts: Prompts, image_index: Tensor
@@ -125,7 +123,7 @@ class SamSegmenter(Segmenter):
             rows = slice(start, start + self.decode_chunk)
             arguments = (features, position, prompts[rows], image_index[rows])
             parts.append(
-                # SAM's decoder draws no random numbers, so their state need not be kept (a host sync on CUDA).
+                # SAM's decoder draws no random numbers: keeping their state would only cost a host sync.
                 checkpoint(self._decode_chunk, *arguments, use_reentrant=False, preserve_rng_state=False)
                 if recompute
                 else self._decode_chunk(*arguments)
@@ -135,7 +133,7 @@ class SamSegmenter(Segmenter):
     def _decode_chunk(
         self, features: Tensor, position: Tensor, prompts: Prompts, image_index: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Each prompt is one row of the batch with its own copy of the features (transformers' point batch is 1)."""
+        """Each prompt is one row of the batch, with its own copy of the features."""
         with torch.autocast(features.device.type, enabled=False):
             sparse, dense = self.sam.prompt_encoder(
                 input_points=_unsqueezed(prompts.points),
@@ -184,10 +182,10 @@ def _unsqueezed(part: Tensor | None) -> Tensor | None:
 
 @dataclass(frozen=True)
 class _Group:
-    """Prompts that hold the same parts, and which rows of the whole they were (None: all, in order)."""
+    """Prompts that hold the same parts, and which rows of the whole they were."""
 
     prompts: Prompts
-    rows: Tensor | None
+    rows: Tensor
 
 
 def _group_by_kind(prompts: Prompts) -> list[_Group]:
@@ -196,10 +194,11 @@ def _group_by_kind(prompts: Prompts) -> list[_Group]:
     Official SAM asks one kind at a time. A box beside two clicks and a box alone have different numbers of
     tokens, and clicks without a box get SAM's "not a point" token while clicks beside a box do not.
     """
-    if prompts.points is None and (prompts.boxes is None) != (prompts.masks is None):
-        return [_Group(prompts, None)]  # one part alone: every prompt has it
-
     device = next(part.device for part in (prompts.boxes, prompts.points, prompts.masks) if part is not None)
+    if prompts.points is None and (prompts.boxes is None) != (prompts.masks is None):
+        # One part alone: every prompt has it, and the host need not wait for the values.
+        return [_Group(prompts, torch.arange(len(prompts), device=device))]
+
     none = torch.zeros(len(prompts), dtype=torch.long, device=device)
     boxes = none if prompts.boxes is None else (~prompts.boxes.isnan().any(1)).long()
     masks = none if prompts.masks is None else (~prompts.masks[:, 0, 0].isnan()).long()
@@ -214,8 +213,8 @@ def _group_by_kind(prompts: Prompts) -> list[_Group]:
 
     groups = []
     for (box, mask, count), members in kinds.items():
-        rows = None if len(kinds) == 1 else torch.tensor(members, device=device)
-        part = prompts if rows is None else prompts[rows]
+        rows = torch.tensor(members, device=device)
+        part = prompts if len(kinds) == 1 else prompts[rows]
         coordinates, labels = _real_points(part, count)
         only = Prompts(part.boxes if box else None, coordinates, labels, part.masks if mask else None)
         groups.append(_Group(only, rows))
@@ -223,7 +222,7 @@ def _group_by_kind(prompts: Prompts) -> list[_Group]:
 
 
 def _real_points(prompts: Prompts, count: int) -> tuple[Tensor | None, Tensor | None]:
-    """The `count` points of each prompt that are not padding, in their order: (N, count, 2) and (N, count)."""
+    """The `count` points of each prompt that are not padding, in order: (N, count, 2) and (N, count)."""
     if prompts.points is None or prompts.point_labels is None or count == 0:
         return None, None
     if count == prompts.points.shape[1]:

@@ -1,0 +1,40 @@
+"""Files and folders that appear whole or not at all, so that a kill never leaves half of one."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import mkdtemp
+
+
+@contextmanager
+def replaced_folder(path: Path) -> Iterator[Path]:
+    """Yields an empty folder beside `path`; when the block ends well it becomes `path`, else it is removed.
+
+    An older folder of that name gives way only after the new one is complete.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    workspace = Path(mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    try:
+        new, old = workspace / "new", workspace / "old"
+        new.mkdir()
+        yield new
+        if path.exists():
+            path.replace(old)
+        new.replace(path)
+    finally:
+        shutil.rmtree(workspace, ignore_errors=True)
+
+
+@contextmanager
+def replaced_file(path: Path) -> Iterator[Path]:
+    """Yields a path to write to beside `path`; it becomes `path` when the block ends well, else it goes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    workspace = Path(mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    try:
+        yield workspace / path.name
+        (workspace / path.name).replace(path)
+    finally:
+        shutil.rmtree(workspace, ignore_errors=True)
