@@ -138,7 +138,7 @@ class Geometry:
         return (down @ cover[ys, xs].float() @ across.T).clamp_(max=1)
 
     def valid(self, grid: int) -> Tensor:
-        """(m, m) float32: 1 where a cell lies on the image (half its width and height at least), 0 on padding."""
+        """(m, m) float32: 1 where a cell lies on the image (half its width and height at least), else 0."""
         height, width = (max(1, int(side * grid / self.input_size + 0.5)) for side in self.resized)
         valid = torch.zeros(grid, grid)
         valid[:height, :width] = 1
