@@ -1,4 +1,4 @@
-"""The losses again, slowly: plain loops over Python floats, transcribed from METHOD's formulas."""
+"""The losses again, slowly: plain loops over Python floats, transcribed from the formulas."""
 
 from __future__ import annotations
 

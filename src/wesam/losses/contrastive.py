@@ -1,7 +1,7 @@
 """Contrast between the same prompt in two branches and different prompts, on the encoder's features.
 
-Adaptation moves the encoder alone, so the loss acts where the low-rank update does (METHOD section 3;
-arXiv 2312.03502, section 3.3).
+Adaptation moves the encoder alone, so the loss acts where the low-rank update does (WeSAM,
+arXiv 2312.03502).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ ContrastiveForm = Literal["summed", "row-wise"]
 def background_masks(masks: Tensor, image_index: Tensor, valid: Tensor) -> Tensor:
     """What no instance of an image covers: its background, a further pseudo-instance.
 
-    Without it an image with one instance, as most medical ones, has no negative pair (METHOD section 6).
+    Without it an image with one instance, as most medical ones, has no negative pair.
 
     Args:
         masks: (N, m, m) binary masks.
@@ -81,7 +81,7 @@ def contrastive_loss(
     form: ContrastiveForm = "summed",
     cross_image_negatives: bool = True,
 ) -> Tensor:
-    """InfoNCE between two branches (METHOD section 3, item 3; arXiv 2312.03502).
+    """InfoNCE between two branches (WeSAM, arXiv 2312.03502).
 
     With ``S[k, j] = z_k^te . z_j^an / tau``, for each image over its entries k:
 

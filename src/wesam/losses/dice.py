@@ -8,7 +8,7 @@ from wesam.losses.shapes import check_masks
 
 
 def dice_loss(logits: Tensor, target: Tensor, weight: Tensor | None = None, eps: float = 1.0) -> Tensor:
-    """Soft Dice loss of each instance (Milletari et al. 2016, arXiv 1606.04797; METHOD section 3).
+    """Soft Dice loss of each instance (Milletari et al. 2016, arXiv 1606.04797).
 
     ``1 - (2 sum p m + eps) / (sum p + sum m + eps)`` with p = sigmoid(logits).
 

@@ -19,7 +19,7 @@ def focal_loss(
     """Sigmoid focal loss of each instance (Lin et al. 2017, arXiv 1708.02002), mean over its pixels.
 
     ``alpha_t (1 - p_t)^gamma (-log p_t)`` with p_t the probability given to the true side of a pixel; alpha
-    0.8 is the paper's (METHOD section 3; arXiv 2312.03502).
+    0.8 is the paper's (WeSAM, arXiv 2312.03502).
 
     Args:
         logits: mask logits, (N, H, W).

@@ -31,7 +31,7 @@ def mask_iou(first: Tensor, second: Tensor, weight: Tensor | None = None) -> Ten
 
 
 def iou_head_loss(iou: Tensor, logits: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
-    """Squared error of the predicted IoU against IoU(1[logits > 0], target), a constant (METHOD section 3).
+    """Squared error of the predicted IoU against IoU(1[logits > 0], target), a constant.
 
     Args:
         iou: (N,) predicted IoU.

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 
 from torch import Tensor, nn
 
+from wesam.errors import WesamError
 from wesam.segmenters.base import Segmenter
 from wesam.views.batch import Batch
 
@@ -16,9 +17,11 @@ class Objective(nn.Module, ABC):
     Attributes:
         segmenter: the network, with its adapter already in place.
         needs_masks: whether batches must carry ground-truth masks (upper bounds only).
+        trainable: whether there is anything to learn; the loop takes no step where there is not.
     """
 
     needs_masks: bool = False
+    trainable: bool = True
 
     def __init__(self, segmenter: Segmenter) -> None:
         super().__init__()
@@ -41,3 +44,8 @@ class Objective(nn.Module, ABC):
         Raises:
             WesamError: if the state is not one of this objective.
         """
+        if state:
+            raise WesamError(
+                f"state of {type(self).__name__}: expected none, got {len(state)} tensors, such as "
+                f"{min(state)}"
+            )

@@ -1,0 +1,176 @@
+"""The method: self-training, anchored and contrasted (WeSAM; CVPR 2024, arXiv 2312.03502)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
+
+from wesam.losses.contrastive import ContrastiveForm, contrastive_loss
+from wesam.losses.dice import dice_loss
+from wesam.losses.iou import mask_iou
+from wesam.losses.reduce import image_mean
+from wesam.objectives.anchor import AnchorBranch
+from wesam.objectives.base import Objective
+from wesam.objectives.ema import EmaAdapter
+from wesam.objectives.entries import Entries
+from wesam.objectives.segmentation import FOCAL_WEIGHT, mask_losses, named, pixel_weight, predict_both
+from wesam.segmenters.sam import SamSegmenter
+from wesam.views.batch import Batch
+
+
+class WesamSettings(BaseModel):
+    """What is learned, and what from. Every ablation of the paper's losses is a setting here."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Literal["wesam"] = "wesam"
+
+    self_training_weight: float = Field(default=1.0, ge=0, description="of L_st; paper: 1")
+    anchor_weight: float = Field(default=1.0, ge=0, description="of L_anchor; paper: 1")
+    contrastive_weight: float = Field(default=1.0, ge=0, description="of L_con; paper: 1")
+    focal_weight: float = Field(
+        default=FOCAL_WEIGHT,
+        ge=0,
+        description="of the focal loss within L_st; SAM's and the paper's ratio: 20",
+    )
+
+    contrastive_form: ContrastiveForm = Field(
+        default="summed",
+        description="`summed`: the paper's formula; `row-wise`: InfoNCE, every instance weighs the same",
+    )
+    temperature: float = Field(default=0.3, gt=0, description="tau of L_con; paper: 0.3")
+    background_negative: bool = Field(
+        default=True,
+        description="the background is a further pseudo-instance, so that an image with one instance has a "
+        "negative; paper: no",
+    )
+    cross_image_negatives: bool = Field(
+        default=True,
+        description="instances of the batch's other images are negatives too; paper: no",
+    )
+
+    teacher: Literal["shared", "ema"] = Field(
+        default="shared",
+        description="whose masks are the pseudo-labels: those of the student's own weights (paper), or of "
+        "their moving average",
+    )
+    ema_decay: float = Field(
+        default=0.99, ge=0, lt=1, description="share of the average an update keeps (chosen here)"
+    )
+
+    ignore_padding: bool = Field(
+        default=True,
+        description="mask losses and pooled features leave out what lies beside the image; paper: no",
+    )
+    anchor_cache_mb: int = Field(
+        default=512,
+        ge=0,
+        description="CPU memory a process for what the source model said, in MiB; about 9 kB an instance and "
+        "flip for SAM; 0 asks it at every step, with the same results",
+    )
+
+
+class WesamObjective(Objective):
+    """``L = w_st (20 focal + dice + mse_iou) + w_anchor L_anchor + w_con L_con``.
+
+    With y the mask logits of a look, p = sigmoid(y), t the pseudo-labels and a the source model's masks, both
+    thresholded at logit 0 and constant:
+
+    * ``L_st = 20 focal(p_strong, t) + dice(p_strong, t) + (iou_head - IoU(1[y_strong > 0], t))^2``
+    * ``L_anchor = dice(p_strong, a) / 2 + dice(p_weak, a) / 2``
+    * L_con: weak features pooled under t against the source model's features pooled under a.
+
+    Means are over the instances of an image first, then over images.
+
+    Student and shared teacher are one encoder pass over both looks and one decoder call; the anchor is asked
+    once for each image and flip; an EMA teacher costs a further pass without gradients. Whichever teacher
+    gives the pseudo-labels, the anchor and the contrastive loss train the student's own weights on the weak
+    look: p_weak and the weak features above.
+    """
+
+    segmenter: SamSegmenter
+
+    def __init__(self, segmenter: SamSegmenter, settings: WesamSettings) -> None:
+        super().__init__(segmenter)
+        self.settings = settings
+        self.entries = Entries(settings.background_negative, settings.ignore_padding)
+        self.anchor = AnchorBranch(self.entries, settings.anchor_cache_mb * 2**20)
+        self.ema = EmaAdapter(segmenter, settings.ema_decay) if settings.teacher == "ema" else None
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        """See `Objective.forward`.
+
+        Returns:
+            "total"; the unweighted losses "self_training" with its parts "focal", "dice" and "iou", "anchor"
+            and "contrastive"; and signals of health: "anchor_agreement" (mean IoU of the pseudo-labels with
+            the source model's masks), "teacher_area" (mean share of the image that a pseudo-label covers) and
+            "predicted_iou" (what the network itself thinks of its masks on the weak look).
+        """
+        settings, index, images = self.settings, batch.image_index, len(batch)
+        weight = pixel_weight(batch, settings.ignore_padding)
+
+        anchor = self.anchor(self.segmenter, batch)
+        averaged = self._averaged_masks(batch)
+        looks = predict_both(self.segmenter, batch)
+        pseudo_labels = looks.weak.logits.detach() > 0 if averaged is None else averaged
+
+        parts = mask_losses(looks.strong, pseudo_labels, weight, index, images)
+        self_training = settings.focal_weight * parts["focal"] + parts["dice"] + parts["iou"]
+        distance = 0.5 * (
+            dice_loss(looks.strong.logits, anchor.masks, weight)
+            + dice_loss(looks.weak.logits, anchor.masks, weight)
+        )
+        anchoring = image_mean(distance, index, images)
+        z, present = self.entries.pool(looks.weak_features, pseudo_labels, index, batch.valid)
+        contrast = contrastive_loss(
+            z,
+            anchor.z,
+            present & anchor.present,
+            self.entries.image_index(index, images),
+            images,
+            temperature=settings.temperature,
+            form=settings.contrastive_form,
+            cross_image_negatives=settings.cross_image_negatives,
+        )
+        total = (
+            settings.self_training_weight * self_training
+            + settings.anchor_weight * anchoring
+            + settings.contrastive_weight * contrast
+        )
+        valid = batch.valid[index]
+        area = (pseudo_labels * valid).sum((1, 2)) / valid.sum((1, 2)).clamp_min(1)
+        return named(
+            total,
+            {
+                "self_training": self_training,
+                **parts,
+                "anchor": anchoring,
+                "contrastive": contrast,
+                "anchor_agreement": image_mean(mask_iou(pseudo_labels, anchor.masks, weight), index, images),
+                "teacher_area": image_mean(area, index, images),
+                "predicted_iou": image_mean(looks.weak.iou, index, images),
+            },
+        )
+
+    def _averaged_masks(self, batch: Batch) -> Tensor | None:
+        """(N, m, m) bool masks of the EMA teacher on the weak look; None without one."""
+        if self.ema is None:
+            return None
+        with self.ema.teaching(self.segmenter):
+            features = self.segmenter.encode(batch.weak)
+            return self.segmenter.decode(features, batch.prompts, batch.image_index).logits > 0
+
+    def after_step(self) -> None:
+        if self.ema is not None:
+            self.ema.update(self.segmenter)
+
+    def extra_state(self) -> dict[str, Tensor]:
+        return {} if self.ema is None else {name: t.clone() for name, t in self.ema.weights().items()}
+
+    def load_extra_state(self, state: dict[str, Tensor]) -> None:
+        if self.ema is not None:
+            self.ema.load(state)
+        else:
+            super().load_extra_state(state)

@@ -1,0 +1,222 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from tests.losses import oracles
+from tests.objectives.scenes import adapted_segmenter, make_batch, only_image, only_rows
+from wesam.errors import WesamError
+from wesam.objectives.wesam import WesamObjective, WesamSettings
+from wesam.segmenters.lora import adapter_parameters, adapter_state, load_adapter_state, use_adapter_weights
+from wesam.segmenters.sam import SamSegmenter
+from wesam.types import MaskPrediction
+from wesam.views.batch import Batch
+
+MASK_LOSSES = ("self_training", "focal", "dice", "iou", "anchor")
+PAPER = WesamSettings(background_negative=False, cross_image_negatives=False, ignore_padding=False)
+
+
+def slow_losses(
+    segmenter: SamSegmenter, teacher: dict[str, Tensor], batch: Batch, s: WesamSettings
+) -> dict[str, float]:
+    """The formulas again: image by image, prompt by prompt, in plain floats.
+
+    Args:
+        teacher: adapter weights whose masks are the pseudo-labels.
+    """
+    images = len(batch)
+    index = batch.image_index.tolist()
+    source = {name: torch.zeros_like(weight) for name, weight in teacher.items()}
+
+    def ask(pixels: Tensor, row: int, weights: dict[str, Tensor]) -> tuple[Tensor, MaskPrediction]:
+        image = index[row]
+        with use_adapter_weights(segmenter, weights):
+            features = segmenter.encode(pixels[image : image + 1])
+            return features[0], segmenter.decode(features, batch.prompts[row : row + 1], torch.tensor([0]))
+
+    own = adapter_state(segmenter)
+    names = ("focal", "dice", "iou", "anchor", "anchor_agreement", "teacher_area", "predicted_iou")
+    losses: dict[str, list[list[float]]] = {name: [[] for _ in range(images)] for name in names}
+    queries: list[list[float] | None] = []
+    keys: list[list[float] | None] = []
+    covered = {branch: torch.zeros(batch.valid.shape) for branch in ("teacher", "anchor")}
+    features: dict[tuple[str, int], Tensor] = {}
+    for row, image in enumerate(index):
+        valid = batch.valid[image]
+        w = valid if s.ignore_padding else None
+        features["weak", image], weak = ask(batch.weak, row, own)
+        features["anchor", image], anchor = ask(batch.weak, row, source)
+        _, strong = ask(batch.strong, row, own)
+        t = ask(batch.weak, row, teacher)[1].logits[0] > 0
+        a = anchor.logits[0] > 0
+        y = strong.logits[0]
+        losses["focal"][image].append(oracles.focal(y, t, w))
+        losses["dice"][image].append(oracles.dice(y, t, w))
+        losses["iou"][image].append((strong.iou.item() - oracles.iou(y > 0, t, w)) ** 2)
+        losses["anchor"][image].append((oracles.dice(y, a, w) + oracles.dice(weak.logits[0], a, w)) / 2)
+        losses["anchor_agreement"][image].append(oracles.iou(t, a, w))
+        losses["teacher_area"][image].append(float((t * valid).sum() / valid.sum()))
+        losses["predicted_iou"][image].append(weak.iou.item())
+        counted = torch.ones_like(valid) if w is None else w
+        queries.append(oracles.pool(features["weak", image], t * counted))
+        keys.append(oracles.pool(features["anchor", image], a * counted))
+        covered["teacher"][image] += t
+        covered["anchor"][image] += a
+    entry_index = list(index)
+    if s.background_negative:
+        for image in range(images):
+            background = {name: (cover[image] == 0) * batch.valid[image] for name, cover in covered.items()}
+            queries.append(oracles.pool(features["weak", image], background["teacher"]))
+            keys.append(oracles.pool(features["anchor", image], background["anchor"]))
+            entry_index.append(image)
+
+    means = {
+        name: sum(sum(values) / len(values) for values in per_image) / images
+        for name, per_image in losses.items()
+    }
+    means["self_training"] = s.focal_weight * means["focal"] + means["dice"] + means["iou"]
+    means["contrastive"] = oracles.contrastive(
+        queries, keys, entry_index, images, s.contrastive_form, s.cross_image_negatives, s.temperature
+    )
+    means["total"] = (
+        s.self_training_weight * means["self_training"]
+        + s.anchor_weight * means["anchor"]
+        + s.contrastive_weight * means["contrastive"]
+    )
+    return means
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        WesamSettings(),
+        PAPER,
+        WesamSettings(teacher="ema", contrastive_form="row-wise"),
+        WesamSettings(
+            self_training_weight=0.5,
+            anchor_weight=2,
+            contrastive_weight=3,
+            focal_weight=10,
+            temperature=0.1,
+            background_negative=False,
+        ),
+    ],
+    ids=["default", "paper", "ema", "weights"],
+)
+def test_equals_the_slow_formulas(settings: WesamSettings) -> None:
+    batch, segmenter = make_batch((3, 1)), adapted_segmenter(seed=1)
+    objective = WesamObjective(segmenter, settings)
+    teacher = adapter_state(segmenter)
+    if settings.teacher == "ema":
+        load_adapter_state(segmenter, adapter_state(adapted_segmenter(seed=2, drift=0.3)))
+    losses = objective(batch)
+    expected = slow_losses(segmenter, teacher, batch, settings)
+    assert {name: loss.item() for name, loss in losses.items()} == pytest.approx(expected, rel=2e-4, abs=1e-6)
+    assert [name for name, loss in losses.items() if loss.requires_grad] == ["total"]
+
+
+@pytest.mark.parametrize("teacher", ["shared", "ema"])
+def test_gradients_reach_the_adapter_and_nothing_else(teacher: str) -> None:
+    segmenter = adapted_segmenter()
+    objective = WesamObjective(segmenter, WesamSettings.model_validate({"teacher": teacher}))
+    objective(make_batch())["total"].backward()
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for _, p in adapter_parameters(segmenter))
+    assert sum(p.grad is not None for p in objective.parameters()) == len(adapter_parameters(segmenter))
+
+
+def test_a_fresh_adapter_agrees_with_the_anchor_and_already_learns() -> None:
+    segmenter = adapted_segmenter(drift=0)
+    losses = WesamObjective(segmenter, WesamSettings())(make_batch())
+    losses["total"].backward()
+    assert losses["anchor_agreement"].item() == 1
+    grads = {name: p.grad for name, p in adapter_parameters(segmenter)}
+    assert all(grad is not None and grad.abs().sum() > 0 for name, grad in grads.items() if "lora_B" in name)
+
+
+def test_an_image_weighs_the_same_in_a_batch() -> None:
+    batch, objective = make_batch((4, 1)), WesamObjective(adapted_segmenter(), WesamSettings())
+    together = objective(batch)
+    alone = [objective(only_image(batch, image)) for image in range(2)]
+    for name in MASK_LOSSES:
+        torch.testing.assert_close(
+            together[name], (alone[0][name] + alone[1][name]) / 2, rtol=1e-4, atol=1e-6
+        )
+
+
+def test_duplicated_instances_weigh_nothing() -> None:
+    batch, objective = make_batch((3, 2)), WesamObjective(adapted_segmenter(), WesamSettings())
+    once, twice = objective(batch), objective(only_rows(batch, [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]))
+    for name in MASK_LOSSES:
+        torch.testing.assert_close(twice[name], once[name], rtol=1e-4, atol=1e-6)
+
+
+def contrastive_gradient(settings: WesamSettings, batch: Batch) -> float:
+    segmenter = adapted_segmenter()
+    alone = settings.model_copy(update={"self_training_weight": 0.0, "anchor_weight": 0.0})
+    WesamObjective(segmenter, alone)(batch)["total"].backward()
+    return sum(float(p.grad.abs().sum()) for _, p in adapter_parameters(segmenter) if p.grad is not None)
+
+
+def test_an_image_with_one_instance_learns_from_its_background_or_from_other_images() -> None:
+    one, two = make_batch((1,)), make_batch((1, 1))
+    assert contrastive_gradient(PAPER, one) == 0
+    assert contrastive_gradient(PAPER.model_copy(update={"background_negative": True}), one) > 0
+    assert contrastive_gradient(PAPER, two) == 0
+    assert contrastive_gradient(PAPER.model_copy(update={"cross_image_negatives": True}), two) > 0
+
+
+def run(objective: WesamObjective, batches: list[Batch]) -> list[Tensor]:
+    """Every loss of some steps, as one vector a step."""
+    optimiser = torch.optim.Adam([p for _, p in adapter_parameters(objective.segmenter)], lr=1e-2)
+    history = []
+    for batch in batches:
+        losses = objective(batch)
+        losses["total"].backward()
+        optimiser.step()
+        optimiser.zero_grad()
+        objective.after_step()
+        history.append(torch.stack([loss.detach() for loss in losses.values()]))
+    return history
+
+
+@pytest.mark.parametrize("teacher", ["shared", "ema"])
+def test_the_cache_changes_no_bit(teacher: str) -> None:
+    batches = [make_batch((3, 1)), make_batch((2, 4), seed=1)] * 2 + [only_image(make_batch((3, 1)), 0)]
+    with_cache, without = (
+        run(
+            WesamObjective(
+                adapted_segmenter(),
+                WesamSettings.model_validate({"teacher": teacher, "anchor_cache_mb": megabytes}),
+            ),
+            batches,
+        )
+        for megabytes in (1, 0)
+    )
+    assert all(torch.equal(a, b) for a, b in zip(with_cache, without, strict=True))
+    assert not torch.equal(with_cache[0], with_cache[2])
+
+
+def test_a_resumed_ema_teacher_goes_on_unchanged() -> None:
+    settings = WesamSettings(teacher="ema", ema_decay=0.5)
+    first = WesamObjective(adapted_segmenter(), settings)
+    run(first, [make_batch(), make_batch(seed=1)])
+    state, weights = first.extra_state(), adapter_state(first.segmenter)
+
+    resumed = WesamObjective(adapted_segmenter(seed=3), settings)
+    load_adapter_state(resumed.segmenter, weights)
+    resumed.load_extra_state(state)
+    later = [make_batch(seed=2), make_batch(seed=1)]
+    assert all(torch.equal(a, b) for a, b in zip(run(first, later), run(resumed, later), strict=True))
+    assert any(not torch.equal(state[name], weights[name]) for name in weights)
+
+
+def test_the_state_of_one_teacher_is_refused_by_the_other() -> None:
+    ema = WesamObjective(adapted_segmenter(), WesamSettings(teacher="ema"))
+    shared = WesamObjective(adapted_segmenter(), WesamSettings())
+    assert shared.extra_state() == {}
+    shared.load_extra_state({})
+    with pytest.raises(WesamError, match="expected none"):
+        shared.load_extra_state(ema.extra_state())
+    with pytest.raises(WesamError, match="no such tensor"):
+        ema.load_extra_state({})
