@@ -220,3 +220,21 @@ def test_the_state_of_one_teacher_is_refused_by_the_other() -> None:
         shared.load_extra_state(ema.extra_state())
     with pytest.raises(WesamError, match="no such tensor"):
         ema.load_extra_state({})
+
+
+@pytest.mark.parametrize("teacher", ["shared", "ema"])
+@pytest.mark.parametrize(
+    ("term", "looks"),
+    [("self_training", {"strong"}), ("anchor", {"weak", "strong"}), ("contrastive", {"weak"})],
+)
+def test_each_loss_sends_gradients_through_its_own_looks(teacher: str, term: str, looks: set[str]) -> None:
+    weights = {f"{name}_weight": float(name == term) for name in ("self_training", "anchor", "contrastive")}
+    objective = WesamObjective(
+        adapted_segmenter(), WesamSettings.model_validate({"teacher": teacher, **weights})
+    )
+    batch = make_batch()
+    batch.weak.requires_grad_()
+    batch.strong.requires_grad_()
+    objective(batch)["total"].backward()
+    pixels = {"weak": batch.weak, "strong": batch.strong}
+    assert {look for look, p in pixels.items() if p.grad is not None and p.grad.abs().sum() > 0} == looks
