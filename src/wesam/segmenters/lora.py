@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -95,7 +96,9 @@ def add_lora(segmenter: SamSegmenter, settings: LoraSettings, seed: int) -> None
 
 def _inject(segmenter: SamSegmenter, config: LoraConfig) -> None:
     config.base_model_name_or_path = None  # peft warns of a name other than the model's own
-    with torch.random.fork_rng(devices=[]):  # peft draws factors, which the caller replaces
+    # peft draws factors, which the caller replaces; and it asks by a name that transformers is retiring.
+    with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
         segmenter.network = get_peft_model(segmenter.network, config)
     config.base_model_name_or_path = segmenter.name
 
