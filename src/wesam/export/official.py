@@ -1,0 +1,35 @@
+"""An adapted model as an original `.pth`, for every tool that loads `segment_anything` checkpoints."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from wesam.atomic import replaced_file
+from wesam.errors import WesamError
+from wesam.segmenters.lora import merged_model
+from wesam.segmenters.official import to_official
+from wesam.segmenters.sam import SAM_PIXEL_MEAN, SAM_PIXEL_STD, SamSegmenter
+
+
+def export_official(segmenter: SamSegmenter, out: Path, overwrite: bool = False) -> None:
+    """Writes the tensors under their original names with the adapter merged; the segmenter stays as it is.
+
+    A model that was read from an original `.pth` and not adapted gives the same tensors back.
+
+    Raises:
+        WesamError: if `out` exists and `overwrite` is not set, or the original format, which holds tensors
+            alone, cannot tell its reader something that the model needs.
+    """
+    if out.is_dir() or (out.exists() and not overwrite):
+        raise WesamError(f"{out}: expected a path that does not exist yet, got one that does (see overwrite)")
+    statistics = (tuple(segmenter.pixel_mean), tuple(segmenter.pixel_std))
+    if statistics != (SAM_PIXEL_MEAN, SAM_PIXEL_STD):
+        raise WesamError(
+            f"the original SAM format cannot hold this model: pixel mean and std: "
+            f"expected {(SAM_PIXEL_MEAN, SAM_PIXEL_STD)}, got {statistics}"
+        )
+    state = to_official(merged_model(segmenter))
+    with replaced_file(out) as partial:
+        torch.save(state, partial)

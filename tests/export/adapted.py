@@ -1,0 +1,38 @@
+"""A tiny segmenter whose adapter changes its answers, and what it means for an export to agree with it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from tests.tiny import tiny_segmenter
+from wesam.segmenters.lora import LoraSettings, adapter_parameters, add_lora
+from wesam.segmenters.sam import SamSegmenter
+from wesam.types import Prompts
+
+PIXELS = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(1))
+BOXES = Prompts(boxes=torch.tensor([[5.0, 6, 40, 50], [9, 9, 60, 30]]))
+
+
+def adapted_segmenter(target: Literal["qkv", "qv", "all-linear"] = "qkv") -> SamSegmenter:
+    segmenter = tiny_segmenter()
+    source = encoded(segmenter)
+    add_lora(segmenter, LoraSettings(target=target), seed=0)
+    for _, parameter in adapter_parameters(segmenter):
+        parameter.data.add_(0.05)
+    assert not torch.allclose(encoded(segmenter), source, atol=1e-2)
+    return segmenter
+
+
+def encoded(segmenter: SamSegmenter) -> Tensor:
+    with torch.no_grad():
+        return segmenter.encode(PIXELS)
+
+
+def assert_same_answers(got: SamSegmenter, expected: SamSegmenter) -> None:
+    with torch.no_grad():
+        answers = [s.decode(s.encode(PIXELS), BOXES, torch.arange(2)) for s in (got, expected)]
+    torch.testing.assert_close(answers[0].logits, answers[1].logits, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(answers[0].iou, answers[1].iou, rtol=1e-4, atol=1e-5)
