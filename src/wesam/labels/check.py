@@ -1,0 +1,144 @@
+"""Looks at a user's images and labels before any work is done with them."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from wesam.errors import WesamError
+from wesam.labels.coco import read_coco
+from wesam.labels.images import list_images, verify_image
+from wesam.labels.problems import Problem
+from wesam.labels.summary import Summary, summarise, tiny_object_hint
+
+if TYPE_CHECKING:
+    from wesam.types import Sample
+
+# Below this side an image holds fewer than 2 x 2 of an encoder's 16-pixel patches, if it is not enlarged.
+TINY_IMAGE = 32
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """What was found.
+
+    Attributes:
+        images, labels: the folder and the label file that were looked at.
+        problems: everything that is wrong or odd, in the order it was found.
+        summary: what the usable part of the set holds.
+    """
+
+    images: Path
+    labels: Path
+    problems: tuple[Problem, ...]
+    summary: Summary
+
+    @property
+    def fatal(self) -> tuple[Problem, ...]:
+        """Why nothing can be done with the set; empty if it can be used."""
+        return tuple(problem for problem in self.problems if problem.severity == "fatal")
+
+    @property
+    def skipped(self) -> tuple[Problem, ...]:
+        """Why images or instances are left out."""
+        return tuple(problem for problem in self.problems if problem.severity == "skip")
+
+    @property
+    def notes(self) -> tuple[Problem, ...]:
+        return tuple(problem for problem in self.problems if problem.severity == "note")
+
+    def __str__(self) -> str:
+        """One line a problem, the gravest first, then the summary."""
+        problems = (*self.fatal, *self.skipped, *self.notes)
+        return "\n".join([*(f"{p.severity:<5} {p}" for p in problems), str(self.summary)])
+
+
+def check(images: Path, labels: Path, input_size: int | None = None, decode: bool = True) -> CheckReport:
+    """Lists every problem of a set at once, and says what the rest of it holds.
+
+    Args:
+        images: folder of images.
+        labels: COCO JSON.
+        input_size: side of the encoder's input in pixels; with it, objects too small to see are noted.
+        decode: whether every image is decoded to find damage; without it only headers are read.
+
+    Raises:
+        Nothing about what the files hold: that is what the report is for.
+    """
+    return _look(images, labels, input_size, decode)[1]
+
+
+def load_samples(
+    images: Path, labels: Path, input_size: int | None = None, decode: bool = True
+) -> tuple[list[Sample], CheckReport]:
+    """The usable images of a set, each with at least one instance, and the report of what was left out.
+
+    Args:
+        images, labels, input_size, decode: as in `check`.
+
+    Raises:
+        WesamError: naming every fatal problem, if there is one.
+    """
+    samples, report = _look(images, labels, input_size, decode)
+    if report.fatal:
+        raise WesamError("\n".join(map(str, report.fatal)))
+    return samples, report
+
+
+def _look(images: Path, labels: Path, input_size: int | None, decode: bool) -> tuple[list[Sample], CheckReport]:
+    found = read_coco(labels, images)
+    problems = list(found.problems)
+    samples = list(found.samples)
+    if decode:
+        samples = _undamaged(samples, problems)
+    problems += [
+        Problem("note", sample.id, "", f"a tiny image of {sample.width} x {sample.height} px")
+        for sample in samples
+        if min(sample.width, sample.height) < TINY_IMAGE
+    ]
+    bare = [sample.id for sample in samples if not sample.instances]
+    if bare:
+        problems.append(Problem("note", labels.name, "images", _count(bare, "without a usable instance")))
+    samples = [sample for sample in samples if sample.instances]
+
+    if not any(problem.severity == "fatal" for problem in problems):
+        known = {sample.id for sample in found.samples}
+        unlabelled = [id_ for path in list_images(images) if (id_ := path.relative_to(images).as_posix()) not in known]
+        if unlabelled:
+            problems.append(Problem("note", str(images), "", _count(unlabelled, "not in the labels")))
+        if not samples:
+            message = "expected at least one usable instance, got none"
+            problems.append(Problem("fatal", str(labels), "", message))
+
+    summary = summarise(samples)
+    hint = tiny_object_hint(samples, input_size) if input_size else None
+    if hint:
+        problems.append(Problem("note", labels.name, "", hint))
+    return samples, CheckReport(images, labels, tuple(problems), summary)
+
+
+def _undamaged(samples: list[Sample], problems: list[Problem]) -> list[Sample]:
+    """The samples whose files decode; tells the others."""
+
+    def damage(sample: Sample) -> WesamError | None:
+        try:
+            verify_image(sample.path)
+        except WesamError as error:
+            return error
+        return None
+
+    with ThreadPoolExecutor() as pool:  # Pillow decodes without holding the interpreter's lock
+        damages = list(pool.map(damage, samples))
+    problems += [
+        Problem("skip", str(sample.path), "", str(error))
+        for sample, error in zip(samples, damages, strict=True)
+        if error
+    ]
+    return [sample for sample, error in zip(samples, damages, strict=True) if error is None]
+
+
+def _count(ids: list[str], what: str) -> str:
+    shown = ", ".join(ids[:3]) + (", ..." if len(ids) > 3 else "")
+    return f"{len(ids)} image{'s' if len(ids) > 1 else ''} {what}: {shown}"

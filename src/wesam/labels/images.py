@@ -1,0 +1,155 @@
+"""Image files in, 8-bit RGB pixels out, whatever a camera, scanner or microscope wrote."""
+
+from __future__ import annotations
+
+import os
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+
+from wesam.errors import WesamError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+# Decoded to RGB this is 600 MB: more than any photograph, less than a file made to exhaust the memory.
+MAX_PIXELS = 200_000_000
+
+SUFFIXES = frozenset({".bmp", ".gif", ".jp2", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
+
+# Darkest and brightest 0.1 % of a 16-bit or float image saturate, so that single hot pixels do not dim it.
+_STRETCH_PERCENTILES = (0.1, 99.9)
+
+# EXIF orientations that exchange width and height.
+_TRANSPOSING = (5, 6, 7, 8)
+
+_pillow_limit = threading.Lock()
+
+
+def read_image(path: str | Path, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
+    """The pixels of an image file as a person would see them.
+
+    EXIF orientation is applied. Grey, palette and CMYK images become RGB. Alpha is composited over white, as
+    a browser shows it. 16-bit grey, 32-bit integer and float images, whose values have no fixed range, are
+    stretched linearly so that their 0.1th to 99.9th percentile fills [0, 255]; values that are not finite
+    become 0. 16-bit RGB keeps its high byte. Of several frames or pages the first is read.
+
+    Args:
+        path: the file.
+        max_pixels: largest width x height that is decoded (a guard against decompression bombs).
+
+    Returns:
+        (H, W, 3) uint8 RGB, its own memory.
+
+    Raises:
+        WesamError: if the file is missing, broken, truncated, larger than `max_pixels`, or of a kind
+            (such as float RGB) that has no reading as RGB.
+    """
+    with _opened(path, max_pixels) as image:
+        upright = ImageOps.exif_transpose(image)
+        if upright.mode in ("I", "F") or upright.mode.startswith("I;16"):
+            grey = _stretched(np.asarray(upright, dtype=np.float32))
+            return np.repeat(grey[:, :, None], 3, axis=2)
+        if upright.has_transparency_data:
+            colour = upright.convert("RGBA")
+            paper = Image.new("RGBA", colour.size, "white")
+            upright = Image.alpha_composite(paper, colour)
+        return np.array(upright.convert("RGB"))
+
+
+def image_size(path: str | Path, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
+    """Width and height in pixels after EXIF orientation, from the file's header alone.
+
+    Raises:
+        WesamError: if the file is missing, is not an image, or is larger than `max_pixels`.
+    """
+    with _opened(path, max_pixels) as image:
+        width, height = image.size
+        if image.format == "TIFF":
+            # Pillow releases differ in whether `size` of an unread TIFF is upright; its tags never are.
+            tags = image.tag_v2  # type: ignore[attr-defined]
+            width, height = int(tags[ExifTags.Base.ImageWidth]), int(tags[ExifTags.Base.ImageLength])
+        if image.getexif().get(ExifTags.Base.Orientation) in _TRANSPOSING:
+            return height, width
+        return width, height
+
+
+def verify_image(path: str | Path, max_pixels: int = MAX_PIXELS) -> None:
+    """Decodes a file to find damage that its header does not show (JPEG at 1/8 size, several times faster).
+
+    Raises:
+        WesamError: as `read_image`.
+    """
+    with _opened(path, max_pixels) as image:
+        image.draft(None, (1, 1))
+        image.load()
+
+
+def list_images(folder: str | Path) -> list[Path]:
+    """Image files (by suffix) in a folder and its sub-folders, sorted by their path with forward slashes.
+
+    Hidden files and folders are left out, and links to folders are not followed.
+
+    Raises:
+        WesamError: if the folder does not exist.
+    """
+    root = Path(folder)
+    if not root.is_dir():
+        raise WesamError(f"{root}: expected a folder of images, found no such folder")
+    found = []
+    for directory, subfolders, names in os.walk(root):
+        subfolders[:] = [name for name in subfolders if not name.startswith(".")]
+        found += [
+            Path(directory, name)
+            for name in names
+            if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES
+        ]
+    return sorted(found, key=lambda path: path.relative_to(root).as_posix())
+
+
+@contextmanager
+def _opened(path: str | Path, max_pixels: int) -> Iterator[Image.Image]:
+    """The opened file, not yet decoded; whatever goes wrong while it is used becomes a WesamError."""
+    try:
+        with _open_header(path) as image:
+            width, height = image.size
+            if width * height > max_pixels:
+                raise WesamError(f"{path}: expected at most {max_pixels} pixels, got {width} x {height}")
+            yield image
+    except (WesamError, MemoryError):
+        raise
+    except FileNotFoundError as error:
+        raise WesamError(f"{path}: expected an image, found no such file") from error
+    except UnidentifiedImageError as error:
+        raise WesamError(f"{path}: expected an image, got a file of another kind or a broken one") from error
+    except Exception as error:  # Pillow's parsers raise nearly anything on a damaged file
+        raise WesamError(f"{path}: expected a whole image, got one that cannot be read ({error})") from error
+
+
+def _open_header(path: str | Path) -> Image.Image:
+    # Pillow's own limit is one global for the process; ours is an argument and is checked right after.
+    with _pillow_limit:
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            return Image.open(path)
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
+
+
+def _stretched(values: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """(H, W) of any range to (H, W) uint8."""
+    finite = np.isfinite(values)
+    if not finite.any():
+        return np.zeros(values.shape, np.uint8)
+    low, high = np.percentile(values[finite], _STRETCH_PERCENTILES)
+    if low == high:  # nearly constant: what little stands out must not be lost
+        low, high = values[finite].min(), values[finite].max()
+    scaled = (np.where(finite, values, low) - low) / max(high - low, np.finfo(np.float32).tiny)
+    stretched: NDArray[np.uint8] = (scaled.clip(0, 1) * 255).round().astype(np.uint8)
+    return stretched

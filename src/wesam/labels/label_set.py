@@ -1,0 +1,26 @@
+"""What every reader of a label format returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from wesam.labels.problems import Problem
+    from wesam.types import Sample
+
+
+@dataclass(frozen=True)
+class LabelSet:
+    """The usable part of a label file, and all that was wrong with the rest.
+
+    A reader of a format is a function ``(labels: Path, images: Path) -> LabelSet`` in a file of its own. It
+    raises nothing about what the files hold, but lists it, so that a user sees every problem at once.
+
+    Attributes:
+        samples: the images whose files were found, in the order of the label file; `instances` may be empty.
+        problems: all that was found, in the order of the label file.
+    """
+
+    samples: tuple[Sample, ...]
+    problems: tuple[Problem, ...]
