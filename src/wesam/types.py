@@ -56,14 +56,10 @@ class Instance:
         if self.box is not None:
             x0, y0, x1, y1 = self.box
             if not all(np.isfinite(self.box)) or x0 >= x1 or y0 >= y1:
-                raise WesamError(
-                    f"instance {self.id}: expected box x0 < x1 and y0 < y1, all finite, got {self.box}"
-                )
+                raise WesamError(f"instance {self.id}: expected box x0 < x1 and y0 < y1, all finite, got {self.box}")
         for x, y, label in self.points:
             if not (np.isfinite(x) and np.isfinite(y)) or label not in (FOREGROUND, BACKGROUND):
-                raise WesamError(
-                    f"instance {self.id}: expected finite points with label 0 or 1, got {(x, y, label)}"
-                )
+                raise WesamError(f"instance {self.id}: expected finite points with label 0 or 1, got {(x, y, label)}")
 
     def mask(self) -> NDArray[np.bool_]:
         """The mask, (H, W) bool in the image frame.
@@ -202,8 +198,7 @@ class MaskPrediction:
     def __post_init__(self) -> None:
         if self.logits.ndim != 3 or self.iou.shape != self.logits.shape[:1]:
             raise ValueError(
-                f"expected logits (N, h, w) and iou (N,), "
-                f"got {tuple(self.logits.shape)} and {tuple(self.iou.shape)}"
+                f"expected logits (N, h, w) and iou (N,), got {tuple(self.logits.shape)} and {tuple(self.iou.shape)}"
             )
 
     def __len__(self) -> int:

@@ -42,7 +42,10 @@ def test_another_objective_does_not_inherit_the_presets_settings() -> None:
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("- a\n- b\n", "expected 'setting: value' lines, got a list"), ("a: [", "expected a readable YAML file")],
+    [
+        ("- a\n- b\n", "expected 'setting: value' lines, got a list"),
+        ("a: [", "expected a readable YAML file"),
+    ],
 )
 def test_broken_config_files_are_named(tmp_path: Path, text: str, message: str) -> None:
     file = tmp_path / "run.yaml"

@@ -1,11 +1,10 @@
-import json
 from pathlib import Path
 
 import pytest
 
 from wesam.errors import WesamError
 from wesam.training.config import RunConfig, make_config
-from wesam.training.run_folder import RunFolder, write_text_atomically
+from wesam.training.run_folder import RunFolder
 
 
 def config(out: Path, **changes: object) -> RunConfig:
@@ -40,11 +39,3 @@ def test_resume_drops_later_and_half_written_metrics(tmp_path: Path) -> None:
         file.write('{"step": 4')
     folder.cut_metrics(20)
     assert [row["step"] for row in folder.read_metrics()] == [10, 20]
-
-
-def test_atomic_write_leaves_nothing_behind(tmp_path: Path) -> None:
-    path = tmp_path / "a.json"
-    write_text_atomically(path, json.dumps(1))
-    write_text_atomically(path, json.dumps(2))
-    assert path.read_text() == "2"
-    assert [file.name for file in tmp_path.iterdir()] == ["a.json"]

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from torch import Tensor, nn
 
 from wesam.errors import WesamError
-from wesam.segmenters.base import Segmenter
+from wesam.segmenters.sam import SamSegmenter
 from wesam.views.batch import Batch
 
 
@@ -23,7 +23,7 @@ class Objective(nn.Module, ABC):
     needs_masks: bool = False
     trainable: bool = True
 
-    def __init__(self, segmenter: Segmenter) -> None:
+    def __init__(self, segmenter: SamSegmenter) -> None:
         super().__init__()
         self.segmenter = segmenter
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from wesam.objectives.base import Objective
 from wesam.objectives.segmentation import FOCAL_WEIGHT, mask_losses, named, pixel_weight, predict_both
-from wesam.segmenters.base import Segmenter
+from wesam.segmenters.sam import SamSegmenter
 from wesam.types import MaskPrediction
 from wesam.views.batch import Batch
 
@@ -40,7 +40,7 @@ class SupervisedObjective(Objective):
 
     needs_masks = True
 
-    def __init__(self, segmenter: Segmenter, settings: SupervisedSettings) -> None:
+    def __init__(self, segmenter: SamSegmenter, settings: SupervisedSettings) -> None:
         super().__init__(segmenter)
         self.settings = settings
 

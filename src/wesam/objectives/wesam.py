@@ -90,8 +90,6 @@ class WesamObjective(Objective):
     look: p_weak and the weak features above.
     """
 
-    segmenter: SamSegmenter
-
     def __init__(self, segmenter: SamSegmenter, settings: WesamSettings) -> None:
         super().__init__(segmenter)
         self.settings = settings

@@ -12,8 +12,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from wesam.atomic import replaced_folder
 from wesam.errors import WesamError
-from wesam.training.run_folder import replace_folder, write_text_atomically
 
 
 @dataclass(frozen=True)
@@ -40,14 +40,11 @@ class Checkpoint:
 def save_checkpoint(folder: Path, checkpoint: Checkpoint, keep: int) -> Path:
     """Writes `folder/step-000123` whole or not at all, then deletes all but the newest `keep`."""
     final = folder / f"step-{checkpoint.step:07d}"
-    partial = folder / f".{final.name}.partial"
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    save_file(_contiguous(checkpoint.adapter), partial / "adapter.safetensors")
-    save_file(_contiguous(checkpoint.extra), partial / "extra.safetensors")
-    torch.save({"optimiser": checkpoint.optimiser, "scaler": checkpoint.scaler}, partial / "optimiser.pt")
-    write_text_atomically(partial / "state.json", json.dumps({"step": checkpoint.step}))
-    replace_folder(partial, final)
+    with replaced_folder(final) as partial:
+        save_file(_contiguous(checkpoint.adapter), partial / "adapter.safetensors")
+        save_file(_contiguous(checkpoint.extra), partial / "extra.safetensors")
+        torch.save({"optimiser": checkpoint.optimiser, "scaler": checkpoint.scaler}, partial / "optimiser.pt")
+        (partial / "state.json").write_text(json.dumps({"step": checkpoint.step}), encoding="utf-8")
     for old in list_checkpoints(folder)[:-keep]:
         shutil.rmtree(old)
     return final

@@ -20,7 +20,7 @@ PAPER_WARMUP_STEPS = 250
 # Settings of the paper (METHOD: CVPR 2024, arXiv 2312.03502, and its public configuration). Everything that is
 # not named here has the paper's value as its default already.
 PRESETS: dict[str, dict[str, Any]] = {
-    "default": {},
+    "default": {"objective": {"name": "wesam"}},
     "paper": {
         "learning_rate": 1e-4,
         "schedule": "constant",

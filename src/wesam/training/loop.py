@@ -68,6 +68,8 @@ def train(
 ) -> TrainResult:
     """Runs `config.steps` optimiser steps, going on from the newest checkpoint in the folder if there is one.
 
+    An objective with nothing to learn takes no step: its adapter leaves the source model as it is.
+
     With W processes each takes its own micro-batch, so W processes with accumulation 1 compute the step of one
     process with accumulation W.
 
@@ -95,18 +97,20 @@ def train(
         objective.load_extra_state(checkpoint.extra)
         optimiser.load_state_dict(checkpoint.optimiser)
         start = checkpoint.step
+    steps = config.steps if objective.trainable else 0
     # Prepared after the weights are in place: DistributedDataParallel sends rank 0's to all.
     wrapped, optimiser = accelerator.prepare(objective, optimiser)
     if checkpoints and accelerator.scaler is not None:
         accelerator.scaler.load_state_dict(checkpoint.scaler)
     if accelerator.is_main_process:
         folder.cut_metrics(start)
-    accelerator.init_trackers("tensorboard", config=None)
+    if config.trackers:
+        accelerator.init_trackers("wesam")
 
     sampler = StepSampler(
         len(dataset),
         batch_size=config.batch_size,
-        steps=config.steps,
+        steps=steps,
         seed=config.seed,
         start_step=start,
         rank=accelerator.process_index,
@@ -132,7 +136,7 @@ def train(
     step = start
     batches = iter(loader)
     segmenter.train()
-    while step < config.steps:
+    while step < steps:
         for group in optimiser.param_groups:
             group["lr"] = learning_rate(config, step)
         for _ in range(config.accumulation):
@@ -149,9 +153,9 @@ def train(
             window.add(step + 1, batch, losses)
         objective.after_step()
         step += 1
-        if step % config.log_every == 0 or step == config.steps or step % config.checkpoint_every == 0:
+        if step % config.log_every == 0 or step == steps or step % config.checkpoint_every == 0:
             window.flush(step, learning_rate(config, step - 1))
-        if step % config.checkpoint_every == 0 or step == config.steps:
+        if step % config.checkpoint_every == 0 or step == steps:
             save(step)
     seconds = time.perf_counter() - began
 
@@ -160,8 +164,8 @@ def train(
     accelerator.wait_for_everyone()
     accelerator.end_training()
     segmenter.eval()
-    images = (config.steps - start) * config.batch_size * config.accumulation * accelerator.num_processes
-    return TrainResult(config.steps, seconds, images / seconds if images else 0.0, start)
+    images = (steps - start) * config.batch_size * config.accumulation * accelerator.num_processes
+    return TrainResult(steps, seconds, images / seconds if images else 0.0, start)
 
 
 def learning_rate(config: RunConfig, step: int) -> float:

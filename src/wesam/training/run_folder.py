@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
-import shutil
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from wesam.atomic import replaced_file
 from wesam.errors import WesamError
 from wesam.training.config import RunConfig
 
@@ -21,7 +20,15 @@ if TYPE_CHECKING:
 _RECORDED_PACKAGES = ("wesam", "torch", "transformers", "peft", "accelerate", "kornia", "numpy")
 
 # Where a run lives or how it is shown may change between its parts; what it computes may not.
-_FREE_TO_CHANGE = {"out", "device", "workers", "log_every", "checkpoint_every", "keep_checkpoints", "previews"}
+_FREE_TO_CHANGE = {
+    "out",
+    "device",
+    "workers",
+    "log_every",
+    "checkpoint_every",
+    "keep_checkpoints",
+    "previews",
+}
 
 
 class RunFolder:
@@ -59,7 +66,7 @@ class RunFolder:
         record = config.model_dump(mode="json")
         header = "# Settings of this run. Run again with: wesam adapt --config config.yaml\n"
         header += "".join(f"# {line}\n" for line in _versions())
-        write_text_atomically(self.config, header + yaml.safe_dump(record, sort_keys=False))
+        _write(self.config, header + yaml.safe_dump(record, sort_keys=False))
 
     def _check_same_run(self, config: RunConfig) -> None:
         old = yaml.safe_load(self.config.read_text(encoding="utf-8"))
@@ -86,7 +93,7 @@ class RunFolder:
                 break  # the kill came in the middle of this last line
             if row["step"] <= step:
                 kept.append(line + "\n")
-        write_text_atomically(self.metrics, "".join(kept))
+        _write(self.metrics, "".join(kept))
 
     def append_metrics(self, row: dict[str, Any]) -> None:
         with self.metrics.open("a", encoding="utf-8") as file:
@@ -98,24 +105,12 @@ class RunFolder:
         return [json.loads(line) for line in self.metrics.read_text(encoding="utf-8").splitlines()]
 
     def write_summary(self, summary: dict[str, Any]) -> None:
-        write_text_atomically(self.summary, json.dumps(summary, indent=2) + "\n")
+        _write(self.summary, json.dumps(summary, indent=2) + "\n")
 
 
-def write_text_atomically(path: Path, text: str) -> None:
-    """Writes beside `path`, flushes to disk, then renames: readers see the old text or the new, never a part."""
-    partial = path.with_name(f".{path.name}.partial")
-    with partial.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
-
-
-def replace_folder(partial: Path, final: Path) -> None:
-    """Puts a finished folder in its place; an older one of that name is removed first."""
-    if final.exists():
-        shutil.rmtree(final)
-    partial.replace(final)
+def _write(path: Path, text: str) -> None:
+    with replaced_file(path) as partial:
+        partial.write_text(text, encoding="utf-8")
 
 
 def _versions() -> Iterable[str]:

@@ -1,0 +1,145 @@
+"""The main job from end to end: check the labels, adapt, look at the result, write it all down."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from wesam.evaluation.evaluate import evaluate
+from wesam.evaluation.previews import pick_samples, write_previews
+from wesam.evaluation.report import write_report
+from wesam.evaluation.scores import Evaluation
+from wesam.labels.check import load_samples
+from wesam.objectives.registry import build_objective
+from wesam.prompts.weak_labels import weak_labels
+from wesam.segmenters.load import load_segmenter
+from wesam.segmenters.lora import add_lora
+from wesam.training.config import RunConfig, make_config
+from wesam.training.loop import Progress, make_accelerator, train
+from wesam.training.run_folder import RunFolder
+
+CHECKPOINT_RULE = "The last step of the run; no mask was looked at to choose it."
+
+
+@dataclass(frozen=True)
+class AdaptResult:
+    """A finished run.
+
+    Attributes:
+        folder: the run folder.
+        adapter: the adapter in it: a peft folder for `load_segmenter(..., adapter=...)`.
+        summary: what `summary.json` holds.
+        evaluation: source and adapted on the validation masks, where there were any.
+    """
+
+    folder: Path
+    adapter: Path
+    summary: dict[str, Any]
+    evaluation: Evaluation | None
+
+
+def adapt(
+    model: str | Path,
+    images: str | Path,
+    labels: str | Path,
+    out: str | Path,
+    *,
+    preset: str = "default",
+    resume: bool = False,
+    on_progress: Callable[[Progress], None] | None = None,
+    **settings: Any,
+) -> AdaptResult:
+    """Adapts a model to a folder of images from weak labels.
+
+    Args:
+        model: hub id, Transformers folder, original SAM `.pth`, or a bundled model's name.
+        images: folder of images.
+        labels: COCO JSON; boxes alone are enough.
+        out: run folder, made here.
+        preset: "default", or "paper" for the paper's settings.
+        resume: go on with the run in `out`.
+        on_progress: called every `log_every` steps.
+        settings: further fields of `RunConfig`, such as ``steps=1000`` or ``objective={"teacher": "ema"}``.
+
+    Raises:
+        WesamError: if a setting, the labels or the model cannot be used; nothing was done then.
+    """
+    values = {"model": str(model), "images": images, "labels": labels, "out": out, **settings}
+    return run(make_config(values, preset=preset), resume=resume, on_progress=on_progress)
+
+
+def run(
+    config: RunConfig,
+    resume: bool = False,
+    on_progress: Callable[[Progress], None] | None = None,
+    on_message: Callable[[str], None] | None = None,
+) -> AdaptResult:
+    """`adapt` from a whole config. With several processes all call it; the first one writes.
+
+    Raises:
+        WesamError: see `adapt`.
+    """
+    tell = on_message or (lambda _: None)
+    labelled, report = load_samples(config.images, config.labels)
+    for problem in report.problems:
+        if problem.severity == "skip":
+            tell(f"skipped: {problem}")
+    labelled = [sample for sample in labelled if sample.instances]
+    weak = [weak_labels(sample, config.prompt, config.seed) for sample in labelled]
+    validation = None
+    if config.val_labels is not None:
+        validation, _ = load_samples(config.images, config.val_labels)
+
+    folder = RunFolder(config.out)
+    accelerator = make_accelerator(config, folder)
+    if accelerator.is_main_process:
+        folder.open(config, resume)
+    accelerator.wait_for_everyone()
+    segmenter = load_segmenter(config.model, device=str(accelerator.device), precision=config.precision)
+    add_lora(segmenter, config.lora, seed=config.seed)
+    objective = build_objective(config.objective, segmenter)
+    trained = train(config, accelerator, objective, weak, folder, labelled, on_progress)
+    if not accelerator.is_main_process:
+        return AdaptResult(folder.root, folder.adapter, {}, None)
+
+    tile, overlap = config.views.tile, config.views.overlap
+    evaluation = None
+    if validation is None:
+        shown = pick_samples(weak, config.previews)
+        write_previews(segmenter, shown, folder.previews, tile=tile, overlap=overlap)
+    else:
+        tell(f"scoring source and adapted model on {len(validation)} images with masks")
+        # "auto" would prompt with a ground-truth mask where there is nothing else; a box is what most users give.
+        prompt = "box" if config.prompt == "auto" else config.prompt
+        asked = {"prompt": prompt, "seed": config.seed, "tile": tile, "overlap": overlap}
+        evaluation = evaluate(segmenter, validation, **asked)
+        evaluation.write(folder.root)
+        shown = pick_samples(validation, config.previews, evaluation)
+        write_previews(segmenter, shown, folder.previews, truth=True, **asked)
+        write_report(
+            folder.root / "report.html",
+            evaluation,
+            selection=CHECKPOINT_RULE,
+            settings=config.model_dump(mode="json"),
+            previews=sorted(folder.previews.glob("*.png")),
+        )
+    rows = folder.read_metrics()
+    summary = {
+        "model": config.model,
+        "objective": config.objective.name,
+        "images": len(weak),
+        "instances": sum(len(sample.instances) for sample in weak),
+        "skipped": [str(problem) for problem in report.problems if problem.severity == "skip"],
+        "steps": trained.steps,
+        "resumed_from": trained.resumed_from,
+        "seconds": round(trained.seconds, 1),
+        "images_per_second": round(trained.images_per_second, 2),
+        "checkpoint_rule": CHECKPOINT_RULE,
+        "last_metrics": rows[-1] if rows else {},
+        "adapter_bytes": sum(file.stat().st_size for file in folder.adapter.iterdir()),
+        "evaluation": None if evaluation is None else {name: score.miou for name, score in evaluation.methods.items()},
+    }
+    folder.write_summary(summary)
+    return AdaptResult(folder.root, folder.adapter, summary, evaluation)

@@ -1,0 +1,102 @@
+"""The corruptions of ImageNet-C / COCO-C (Hendrycks & Dietterich 2019, arXiv 1903.12261), on any image folder."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from wesam.errors import WesamError
+from wesam.labels.images import list_images, read_image
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+CORRUPTIONS = (
+    "gaussian_noise",
+    "shot_noise",
+    "impulse_noise",
+    "defocus_blur",
+    "glass_blur",
+    "motion_blur",
+    "zoom_blur",
+    "snow",
+    "frost",
+    "fog",
+    "brightness",
+    "contrast",
+    "elastic_transform",
+    "pixelate",
+    "jpeg_compression",
+)
+# The package asks for the GUI build of OpenCV, which would replace the headless one and needs a screen's libraries.
+_INSTALL = "pip install 'wesam[bench]' && pip install --no-deps imagecorruptions-imaug"
+
+
+def corrupt(image: NDArray[np.uint8], name: str, severity: int, seed: int) -> NDArray[np.uint8]:
+    """One corrupted image.
+
+    Args:
+        image: (H, W, 3) uint8 RGB, both sides at least 32 pixels.
+        name: one of `CORRUPTIONS`.
+        severity: 1 to 5.
+        seed: fixes the noise.
+
+    Returns:
+        (H, W, 3) uint8 RGB. Masks stay valid for all but `elastic_transform`, which moves pixels a little.
+
+    Raises:
+        WesamError: for an unknown name or severity, a too small image, or if the extra is not installed.
+    """
+    if name not in CORRUPTIONS:
+        raise WesamError(f"corruption: expected one of {', '.join(CORRUPTIONS)}, got {name!r}")
+    if severity not in range(1, 6):
+        raise WesamError(f"severity: expected 1 to 5, got {severity}")
+    if min(image.shape[:2]) < 32:
+        raise WesamError(f"corruption: expected an image of at least 32 x 32 pixels, got {image.shape[:2]}")
+    try:
+        import imagecorruptions
+    except ImportError as error:
+        raise WesamError(f"corruptions need an extra package: {_INSTALL}") from error
+    np.random.seed(seed)  # the package draws from NumPy's global generator
+    corrupted: NDArray[np.uint8] = imagecorruptions.corrupt(image, corruption_name=name, severity=severity)
+    return corrupted
+
+
+def corrupt_folder(
+    images: Path,
+    out: Path,
+    name: str,
+    severity: int,
+    seed: int = 0,
+    on_image: Callable[[Path], None] | None = None,
+) -> int:
+    """Writes a corrupted copy of every image under its own name, so that the folder's labels fit the copy too.
+
+    Returns:
+        The number of images written.
+
+    Raises:
+        WesamError: if the folder has no images, `out` is not empty, or an image cannot be read.
+    """
+    paths = list_images(images)
+    if not paths:
+        raise WesamError(f"{images}: expected images, found none")
+    if out.exists() and any(out.iterdir()):
+        raise WesamError(f"{out}: expected a new or empty folder, got one that holds files")
+    for path in paths:
+        relative = path.relative_to(images)
+        image_seed = zlib.crc32(f"{seed}/{relative.as_posix()}/{name}".encode())
+        target = out / relative
+        target.parent.mkdir(parents=True, exist_ok=True)
+        picture = Image.fromarray(corrupt(read_image(path), name, severity, image_seed))
+        # JPEG's own loss is kept out of the comparison as far as the format allows.
+        options = {"quality": 100, "subsampling": 0} if target.suffix.lower() in {".jpg", ".jpeg"} else {}
+        picture.save(target, **options)
+        if on_image is not None:
+            on_image(target)
+    return len(paths)

@@ -1,0 +1,205 @@
+"""The loop on a tiny network: what a run leaves behind, and that neither a kill nor a second process changes it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from wesam.labels.check import load_samples
+
+from tests.conftest import ImageSet
+from tests.tiny import tiny_segmenter
+from wesam.adaptation import adapt
+from wesam.errors import NonFiniteLossError, WesamError
+from wesam.objectives.base import Objective
+from wesam.segmenters.lora import LoraSettings, add_lora
+from wesam.training.checkpoint import list_checkpoints
+from wesam.training.config import make_config
+from wesam.training.loop import Progress, make_accelerator, train
+from wesam.training.run_folder import RunFolder
+from wesam.views.batch import Batch
+
+FAST = {"device": "cpu", "previews": 0, "warmup_steps": 2, "learning_rate": 1e-2, "trackers": []}
+
+
+def weights(run: Path) -> dict[str, torch.Tensor]:
+    return load_file(run / "adapter" / "adapter_model.safetensors")
+
+
+def command(model: Path, images: ImageSet, out: Path, *settings: str) -> list[str]:
+    arguments = ["-m", "wesam", "adapt", "--model", str(model), "--images", str(images.images)]
+    arguments += ["--labels", str(images.boxes), "--out", str(out)]
+    for setting in (*(f"{key}={value}" for key, value in FAST.items()), *settings):
+        arguments += ["--set", setting]
+    return arguments
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
+
+
+def test_a_run_leaves_all_that_is_promised(image_set: ImageSet, model_folder: Path, tmp_path: Path) -> None:
+    seen: list[Progress] = []
+    result = adapt(
+        model_folder,
+        image_set.images,
+        image_set.boxes,
+        tmp_path / "run",
+        val_labels=image_set.masks,
+        steps=6,
+        checkpoint_every=2,
+        log_every=2,
+        on_progress=seen.append,
+        **{**FAST, "previews": 2, "trackers": ["tensorboard"]},
+    )
+    run = tmp_path / "run"
+    assert [state.step for state in seen] == [2, 4, 6]
+    rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in rows] == [2, 4, 6]
+    assert {"total", "self_training", "anchor", "contrastive", "learning_rate"} <= rows[0].keys()
+    assert [path.name for path in list_checkpoints(run / "checkpoints")] == ["step-0000004", "step-0000006"]
+    assert len(list((run / "previews").glob("*.png"))) == 2
+    assert list(run.rglob("events.out.tfevents*"))
+    assert "wesam" in (run / "config.yaml").read_text()
+    assert json.loads((run / "summary.json").read_text())["steps"] == 6
+    assert (run / "report.html").is_file()
+    assert result.evaluation is not None
+    assert result.evaluation.difference is not None
+    assert any(bool(tensor.any()) for name, tensor in weights(run).items() if "lora_B" in name)
+
+
+def test_same_config_and_seed_give_the_same_adapter(image_set: ImageSet, model_folder: Path, tmp_path: Path) -> None:
+    runs = []
+    for name, seed, workers in (("a", 1, 0), ("b", 1, 2), ("c", 2, 0)):
+        adapt(
+            model_folder,
+            image_set.images,
+            image_set.boxes,
+            tmp_path / name,
+            steps=4,
+            seed=seed,
+            workers=workers,
+            **FAST,
+        )
+        runs.append(weights(tmp_path / name))
+    assert all(torch.equal(runs[0][name], runs[1][name]) for name in runs[0])
+    assert any(not torch.equal(runs[0][name], runs[2][name]) for name in runs[0])
+
+
+@pytest.mark.parametrize("teacher", ["shared", "ema"])
+def test_a_killed_run_resumes_to_the_same_adapter_bit_for_bit(
+    image_set: ImageSet, model_folder: Path, tmp_path: Path, teacher: str
+) -> None:
+    settings = ("steps=60", "checkpoint_every=5", f"objective.teacher={teacher}", "objective.name=wesam")
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    run = [sys.executable, *command(model_folder, image_set, whole, *settings)]
+    subprocess.run(run, env=environment(), check=True, capture_output=True)
+
+    run = [sys.executable, *command(model_folder, image_set, killed, *settings)]
+    process = subprocess.Popen(run, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while not list_checkpoints(killed / "checkpoints"):
+        assert process.poll() is None, "the run ended before it could be killed"
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    assert not (killed / "adapter").exists()
+
+    subprocess.run([*run, "--resume"], env=environment(), check=True, capture_output=True)
+    assert (killed / "adapter" / "adapter_model.safetensors").read_bytes() == (
+        whole / "adapter" / "adapter_model.safetensors"
+    ).read_bytes()
+    steps = [json.loads(line)["step"] for line in (killed / "metrics.jsonl").read_text().splitlines()]
+    assert steps == sorted(set(steps))
+    assert steps[-1] == 60
+
+
+def test_two_processes_compute_the_step_of_one(image_set: ImageSet, model_folder: Path, tmp_path: Path) -> None:
+    one = command(model_folder, image_set, tmp_path / "one", "steps=8", "batch_size=1", "accumulation=2")
+    subprocess.run([sys.executable, *one], env=environment(), check=True, capture_output=True)
+    two = command(model_folder, image_set, tmp_path / "two", "steps=8", "batch_size=1")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", f"--master-port={port}"]
+    subprocess.run([*launch, *two], env=environment(), check=True, capture_output=True)
+    expected, got = weights(tmp_path / "one"), weights(tmp_path / "two")
+    for name, tensor in expected.items():
+        torch.testing.assert_close(got[name], tensor, rtol=1e-3, atol=1e-5)
+
+
+class _TurnsBad(Objective):
+    """Finite for a while, then NaN."""
+
+    def __init__(self, segmenter: object, bad_step: int) -> None:
+        super().__init__(segmenter)  # type: ignore[arg-type]
+        self.calls = 0
+        self.bad_step = bad_step
+
+    def forward(self, batch: Batch) -> dict[str, torch.Tensor]:
+        self.calls += 1
+        loss = self.segmenter.encode(batch.weak).mean()
+        return {"total": loss * float("nan") if self.calls == self.bad_step else loss}
+
+
+def test_a_loss_that_is_not_finite_stops_with_step_and_images(image_set: ImageSet, tmp_path: Path) -> None:
+    config = make_config(
+        {
+            "model": "tiny",
+            "images": image_set.images,
+            "labels": image_set.boxes,
+            "out": tmp_path,
+            "steps": 40,
+            "checkpoint_every": 4,
+            "log_every": 10,
+            **FAST,
+        }
+    )
+    samples, _ = load_samples(image_set.images, image_set.boxes)
+    segmenter = tiny_segmenter()
+    add_lora(segmenter, LoraSettings(), seed=0)
+    folder = RunFolder(tmp_path)
+    objective = _TurnsBad(segmenter, bad_step=7)
+    with pytest.raises(NonFiniteLossError, match=r"at step 7 on \d\.png, \d\.png \(got nan\)"):
+        train(config, make_accelerator(config, folder), objective, samples, folder)
+    assert [path.name for path in list_checkpoints(folder.checkpoints)] == ["step-0000004"]
+    assert not folder.adapter.exists()
+
+
+def test_supervised_needs_masks(image_set: ImageSet, model_folder: Path, tmp_path: Path) -> None:
+    arguments = (model_folder, image_set.images)
+    with pytest.raises(WesamError, match="mask"):
+        adapt(*arguments, image_set.boxes, tmp_path / "a", objective={"name": "supervised"}, steps=4, **FAST)
+    adapt(
+        *arguments,
+        image_set.masks,
+        tmp_path / "b",
+        objective={"name": "supervised"},
+        prompt="box",
+        steps=4,
+        **FAST,
+    )
+    assert any(bool(tensor.any()) for name, tensor in weights(tmp_path / "b").items() if "lora_B" in name)
+
+
+def test_direct_is_the_source_model(image_set: ImageSet, model_folder: Path, tmp_path: Path) -> None:
+    result = adapt(
+        model_folder,
+        image_set.images,
+        image_set.boxes,
+        tmp_path / "run",
+        val_labels=image_set.masks,
+        objective={"name": "direct"},
+        **FAST,
+    )
+    assert result.evaluation is not None
+    assert result.evaluation.difference is not None
+    assert result.evaluation.difference.difference == 0
