@@ -162,9 +162,7 @@ class Geometry:
         chunk = max(1, _PIXELS_AT_ONCE // self.input_size**2)
         for start in range(0, len(logits), chunk):
             part = logits[start : start + chunk, None]
-            square = F.interpolate(
-                part, (self.input_size, self.input_size), mode="bilinear", align_corners=False
-            )
+            square = F.interpolate(part, (self.input_size, self.input_size), mode="bilinear", align_corners=False)
             on_image = self._flip(square[..., :height, :width])
             restored[start : start + chunk] = F.interpolate(
                 on_image, self.cropped, mode="bilinear", align_corners=False

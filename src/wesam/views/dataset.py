@@ -1,0 +1,221 @@
+"""Weakly labelled images as training items: two looks at one geometry, with the prompts on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from wesam.errors import WesamError
+from wesam.labels.images import read_image
+from wesam.prompts.build import build_prompts
+from wesam.types import Prompts
+from wesam.views.batch import Batch
+from wesam.views.geometry import Geometry
+from wesam.views.photometric import PhotometricSettings, strong_view
+from wesam.views.pixels import InputFormat, to_input
+from wesam.views.tiling import instance_extents, plan_crops
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from wesam.segmenters.base import Segmenter
+    from wesam.types import Instance, Sample
+    from wesam.views.sampler import Key
+    from wesam.views.tiling import Crop
+
+# A mask's cell counts as covered from half its area on.
+_COVERED = 0.5
+
+
+class ViewSettings(BaseModel):
+    """How images are looked at while adapting."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    tile: int | None = Field(
+        default=None, ge=1, description="side of tiles in pixels for images larger than that; None: no tiles"
+    )
+    overlap: int = Field(
+        default=64, ge=0, description="least pixels that tiles share; larger objects may need the whole image"
+    )
+    flips: bool = Field(default=True, description="mirror both views, each way half the time (paper)")
+    max_instances: int = Field(
+        default=40, ge=1, description="objects an image and step, a random choice of more (paper: 40 to 50)"
+    )
+    photometric: PhotometricSettings = Field(default_factory=PhotometricSettings)
+
+    @model_validator(mode="after")
+    def _tiles_move_on(self) -> ViewSettings:
+        if self.tile is not None and self.overlap >= self.tile:
+            raise ValueError(f"expected overlap below tile, got overlap={self.overlap} and tile={self.tile}")
+        return self
+
+
+@dataclass(frozen=True)
+class ViewItem:
+    """One image or tile of a `Batch`: its fields without the batch dimension."""
+
+    key: str
+    sample_id: str
+    weak: Tensor
+    strong: Tensor
+    prompts: Prompts
+    instance_ids: tuple[str, ...]
+    valid: Tensor
+    masks: Tensor | None
+
+
+@dataclass(frozen=True)
+class _Look:
+    """A part of an image with the objects it answers for."""
+
+    sample: Sample
+    crop: Crop
+    instances: tuple[Instance, ...]
+    masks: tuple[Instance, ...] | None
+
+
+class TargetDataset(Dataset[ViewItem]):
+    """One item for each image, or for each tile with objects on it; images without objects have none.
+
+    Items are asked for by ``(epoch, index)`` (see `views.sampler.StepSampler`). All random draws of an item come
+    from a generator seeded by (seed, epoch, index), so they depend neither on the number of loader processes
+    nor on where a resumed run starts.
+
+    Args:
+        samples: the images with their weak labels.
+        segmenter: whose input the views are made for; only its sizes and pixel statistics are kept.
+        settings: how to look.
+        seed: of all draws.
+        masks: the same images with ground-truth masks of the same instances, for objectives that need them.
+
+    Raises:
+        WesamError: if no image has a labelled object, or an object of `samples` has no mask in `masks`. Asking
+            for an item raises it if the image cannot be read, or has another size than its sample says.
+    """
+
+    def __init__(
+        self,
+        samples: Sequence[Sample],
+        segmenter: Segmenter,
+        settings: ViewSettings,
+        seed: int,
+        masks: Sequence[Sample] | None = None,
+    ) -> None:
+        self._format = InputFormat.of(segmenter)
+        self._settings = settings
+        self._seed = seed
+        masks_of = None if masks is None else {sample.id: sample.instances for sample in masks}
+        self._looks = [
+            _Look(
+                sample,
+                crop,
+                instances := tuple(sample.instances[index] for index in indices),
+                None if masks_of is None else _masks_for(sample, instances, masks_of.get(sample.id, ())),
+            )
+            for sample in samples
+            for crop, indices in plan_crops(
+                sample.width,
+                sample.height,
+                instance_extents(sample.instances),
+                settings.tile,
+                settings.overlap,
+            )
+        ]
+        if not self._looks:
+            raise WesamError(f"samples: expected at least one labelled object, got {len(samples)} images without")
+
+    def __len__(self) -> int:
+        return len(self._looks)
+
+    def __getitem__(self, key: Key) -> ViewItem:
+        epoch, index = key
+        look, settings, generator = self._looks[index], self._settings, self._generator(epoch, index)
+        horizontal, vertical = (torch.rand(2, generator=generator) < 0.5).tolist()
+        geometry = Geometry(
+            look.crop,
+            self._format.input_size,
+            flip_horizontal=settings.flips and horizontal,
+            flip_vertical=settings.flips and vertical,
+        )
+        order = torch.randperm(len(look.instances), generator=generator)
+        chosen = sorted(order[: settings.max_instances].tolist())
+        image = geometry.image(_read(look.sample))
+        strong = strong_view(image, settings.photometric, generator)
+        instances = [look.instances[number] for number in chosen]
+        masks = None
+        if look.masks is not None:
+            grids = [geometry.mask_to_grid(look.masks[number].mask(), self._format.mask_grid) for number in chosen]
+            masks = (torch.stack(grids) >= _COVERED).float()
+        return ViewItem(
+            key=_key(look.sample, geometry),
+            sample_id=look.sample.id,
+            weak=to_input(image, self._format),
+            strong=to_input(strong, self._format),
+            prompts=build_prompts(instances, geometry, self._format.mask_grid),
+            instance_ids=tuple(instance.id for instance in instances),
+            valid=geometry.valid(self._format.mask_grid),
+            masks=masks,
+        )
+
+    def _generator(self, epoch: int, index: int) -> torch.Generator:
+        mixed = np.random.SeedSequence([self._seed, epoch, index]).generate_state(1, np.uint64)
+        return torch.Generator().manual_seed(int(mixed[0]))
+
+
+def collate(items: Sequence[ViewItem]) -> Batch:
+    """Joins items to one batch; all of them, or none, carry masks."""
+    counts = torch.tensor([len(item.instance_ids) for item in items])
+    masks = [item.masks for item in items if item.masks is not None]
+    return Batch(
+        keys=tuple(item.key for item in items),
+        sample_ids=tuple(item.sample_id for item in items),
+        weak=torch.stack([item.weak for item in items]),
+        strong=torch.stack([item.strong for item in items]),
+        prompts=Prompts.cat([item.prompts for item in items]),
+        image_index=torch.arange(len(items)).repeat_interleave(counts),
+        instance_ids=tuple(name for item in items for name in item.instance_ids),
+        valid=torch.stack([item.valid for item in items]),
+        masks=torch.cat(masks) if masks else None,
+    )
+
+
+def _masks_for(sample: Sample, instances: Sequence[Instance], candidates: Sequence[Instance]) -> tuple[Instance, ...]:
+    """The ground truth of each instance, by id.
+
+    Raises:
+        WesamError: naming the first instance without one.
+    """
+    by_id = {candidate.id: candidate for candidate in candidates if candidate.rle is not None}
+    missing = [instance.id for instance in instances if instance.id not in by_id]
+    if missing:
+        raise WesamError(
+            f"{sample.id}: expected a ground-truth mask for every instance, got none for instance {missing[0]} "
+            f"({len(missing)} of {len(instances)} lack one)"
+        )
+    return tuple(by_id[instance.id] for instance in instances)
+
+
+def _read(sample: Sample) -> NDArray[np.uint8]:
+    image = read_image(sample.path)
+    height, width = image.shape[:2]
+    if (width, height) != (sample.width, sample.height):
+        raise WesamError(
+            f"{sample.path}: expected {sample.width} x {sample.height} pixels, as when its labels were read, "
+            f"got {width} x {height}"
+        )
+    return image
+
+
+def _key(sample: Sample, geometry: Geometry) -> str:
+    """As `Batch.keys` describes: equal keys, equal weak pixels and geometry."""
+    flip = "h" * geometry.flip_horizontal + "v" * geometry.flip_vertical
+    return f"{sample.id}|{','.join(map(str, geometry.crop))}|{flip}"

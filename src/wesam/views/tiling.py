@@ -1,0 +1,106 @@
+"""Which parts of a large image are looked at, and which objects each part answers for.
+
+An object of 20 pixels in a 1,000-pixel image vanishes when the image is shrunk to a 256-pixel input; on a tile
+of 256 pixels it keeps its size.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from pycocotools import mask as coco_mask
+
+from wesam.errors import WesamError
+from wesam.types import FOREGROUND
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from wesam.types import Instance
+
+Crop = tuple[int, int, int, int]
+
+
+def instance_extents(instances: Sequence[Instance]) -> NDArray[np.float64]:
+    """The box each instance lives in: its box, else its mask's, else the hull of its positive points.
+
+    The hull of points ends with their last pixel; of an instance with negative points alone they count.
+
+    Returns:
+        (N, 4) xyxy pixel edges in the image frame.
+    """
+    return np.array([_extent(instance) for instance in instances], dtype=np.float64).reshape(-1, 4)
+
+
+def plan_crops(
+    width: int, height: int, boxes: NDArray[np.float64], tile: int | None, overlap: int
+) -> list[tuple[Crop, list[int]]]:
+    """Shares the objects of an image out among overlapping tiles.
+
+    Each object goes to the tile that holds all of it, to the best centred one where several do; an object up
+    to `overlap` pixels wide and high always finds one. What no tile holds goes to one crop of the whole image.
+    Tiles without objects are left out.
+
+    Args:
+        width, height: size of the image.
+        boxes: (N, 4) extent of each object, in the image frame.
+        tile: side of a tile in pixels; None, or no shorter than the image's sides: only the whole image.
+        overlap: least number of pixels that neighbouring tiles share.
+
+    Returns:
+        crops ``(x0, y0, x1, y1)`` with the indices of their objects: tiles row by row, then the whole image.
+        Every index appears exactly once.
+
+    Raises:
+        WesamError: if `overlap` is not in [0, tile).
+    """
+    whole = (0, 0, width, height)
+    if tile is not None and not 0 <= overlap < tile:
+        raise WesamError(f"overlap: expected 0 <= overlap < tile = {tile}, got {overlap}")
+    if not len(boxes):
+        return []
+    if tile is None or (width <= tile and height <= tile):
+        return [(whole, list(range(len(boxes))))]
+
+    tiles = np.array(
+        [
+            (x, y, min(x + tile, width), min(y + tile, height))
+            for y in _starts(height, tile, overlap)
+            for x in _starts(width, tile, overlap)
+        ]
+    )
+    limits = (width, height, width, height)
+    shares: dict[int, list[int]] = {}
+    for index, box in enumerate(np.clip(boxes, 0, limits)):
+        holds = (tiles[:, :2] <= box[:2]).all(1) & (box[2:] <= tiles[:, 2:]).all(1)
+        off_centre = np.abs(tiles[:, :2] + tiles[:, 2:] - box[:2] - box[2:]).max(1)
+        best = int(np.where(holds, off_centre, np.inf).argmin()) if holds.any() else len(tiles)
+        shares.setdefault(best, []).append(index)
+    crops = [*(_as_crop(row) for row in tiles), whole]
+    return [(crops[number], shares[number]) for number in sorted(shares)]
+
+
+def _as_crop(row: NDArray[np.int64]) -> Crop:
+    x0, y0, x1, y1 = (int(value) for value in row)
+    return x0, y0, x1, y1
+
+
+def _starts(side: int, tile: int, overlap: int) -> list[int]:
+    """Where tiles begin along one side; the last one ends with the image."""
+    if side <= tile:
+        return [0]
+    return [*range(0, side - tile, tile - overlap), side - tile]
+
+
+def _extent(instance: Instance) -> tuple[float, float, float, float]:
+    if instance.box is not None:
+        return instance.box
+    if instance.rle is not None:
+        x, y, width, height = (float(value) for value in coco_mask.toBbox(instance.rle))
+        return x, y, x + width, y + height
+    positive = [(x, y) for x, y, label in instance.points if label == FOREGROUND]
+    xs, ys = zip(*(positive or [(x, y) for x, y, _ in instance.points]), strict=True)
+    return min(xs), min(ys), max(xs) + 1, max(ys) + 1
