@@ -1,0 +1,82 @@
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+from pycocotools.coco import COCO
+
+from wesam.errors import WesamError
+from wesam.evaluation.metrics import encode_mask
+from wesam.evaluation.predictions import PredictionFolder, instance_map
+from wesam.labels.images import read_image
+
+
+def write(folder, samples, **kwargs):
+    predictions = PredictionFolder(folder, samples, **kwargs)
+    for sample in samples:
+        masks = [instance.rle for instance in sample.instances]
+        predictions.add(sample, read_image(sample.path), masks, [0.5 + i / 8 for i in range(len(masks))])
+    predictions.finish()
+    return predictions
+
+
+def test_the_json_is_a_coco_set_that_pycocotools_opens(tmp_path, disc_samples):
+    written = write(tmp_path / "out", disc_samples)
+    coco = COCO(str(written.results))
+    assert [image["file_name"] for image in coco.dataset["images"]] == ["0.png", "1.png", "sub/1.png"]
+    assert [category["name"] for category in coco.dataset["categories"]] == ["disc"]
+    instances = [instance for sample in disc_samples for instance in sample.instances]
+    assert len(coco.anns) == len(instances)
+    for annotation, instance in zip(coco.dataset["annotations"], instances, strict=True):
+        x, y, width, height = annotation["bbox"]
+        assert (x, y, x + width, y + height) == instance.box
+        assert annotation["label_id"] == instance.id
+        assert (coco.annToMask(annotation).astype(bool) == instance.mask()).all()
+    assert [annotation["score"] for annotation in coco.dataset["annotations"][:2]] == [0.5, 0.625]
+    # Its annotations alone are results in pycocotools' sense.
+    assert len(coco.loadRes(json.loads(written.results.read_text())["annotations"]).anns) == len(instances)
+
+
+def test_maps_are_16_bit_and_hold_the_masks(tmp_path, disc_samples):
+    write(tmp_path, disc_samples)
+    with Image.open(tmp_path / "instances" / "sub" / "1.png") as file:
+        assert file.mode == "I;16"
+        pixels = np.array(file)
+    assert pixels.shape == (80, 50)
+    assert set(np.unique(pixels)) == {0, 1, 2, 3}
+    assert (pixels == 2).sum() > 200
+
+
+def test_the_smaller_of_two_masks_is_on_top(disc_samples):
+    sample = disc_samples[1]
+    small = np.zeros((64, 64), bool)
+    small[30:34, 20:24] = True
+    large = np.ones((64, 64), bool)
+    for masks, index in (([small, large], 1), ([large, small], 2)):
+        pixels = instance_map(sample, [encode_mask(mask) for mask in masks])
+        assert ((pixels == index) == small).all()
+
+
+def test_more_instances_than_16_bits_hold_are_refused(disc_samples):
+    with pytest.raises(WesamError, match=r"1\.png: expected at most 65535"):
+        instance_map(disc_samples[1], [disc_samples[1].instances[0].rle] * 65_536)
+
+
+def test_images_that_differ_only_in_suffix_keep_it(tmp_path, disc_samples):
+    first = disc_samples[0]
+    other = type(first)("0.jpg", first.path, first.width, first.height, first.instances)
+    write(tmp_path, [first, other, disc_samples[1]])
+    names = sorted(path.name for path in (tmp_path / "instances").iterdir())
+    assert names == ["0.jpg.png", "0.png.png", "1.png"]
+
+
+def test_an_image_without_objects_gets_an_empty_map(tmp_path, disc_samples):
+    write(tmp_path, [disc_samples[0].with_instances([])], overlays=False)
+    assert not np.array(Image.open(tmp_path / "instances" / "0.png")).any()
+    assert not (tmp_path / "overlays").exists()
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path, disc_samples):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(WesamError, match=r"file/out: expected a folder"):
+        PredictionFolder(tmp_path / "file" / "out", disc_samples)
