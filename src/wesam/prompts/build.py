@@ -1,0 +1,101 @@
+"""From weak labels in the image frame to what SAM is asked, in the frame of its input."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from wesam.types import NOT_A_POINT, Prompts
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from wesam.types import Instance
+    from wesam.views.geometry import Geometry
+
+# SAM's mask prompt is the low-resolution logits of an earlier prediction. A label has no logits, so it is given
+# those of a sure one: p = 0.999 inside, 0.001 outside (logits of +-6.9), between them where a cell is covered
+# in part. micro-sam (Archit et al. 2025) prompts with masks in this way.
+_MASK_CERTAINTY = 1e-3
+
+
+def build_prompts(instances: Sequence[Instance], geometry: Geometry, mask_grid: int) -> Prompts:
+    """One prompt for each instance, made of all the labels it carries (`weak_labels` has chosen them).
+
+    Boxes are clipped to the geometry's crop. Points outside the crop are dropped.
+
+    Args:
+        instances: N weak labels in the image frame.
+        geometry: the view they are seen in.
+        mask_grid: side m of the segmenter's mask grid.
+
+    Returns:
+        N prompts in the input frame, in the order of the instances: boxes (N, 4), points (N, P, 2) with
+        labels (N, P), and mask logits (N, m, m); each part None if no instance has it.
+
+    Raises:
+        ValueError: if there is no instance, or nothing of one lies in the crop (crops are planned around the
+            objects, so that would be a bug).
+    """
+    if not instances:
+        raise ValueError("expected at least one instance, got none")
+    boxes = _boxes(instances, geometry)
+    points, point_labels = _points(instances, geometry)
+    masks = _masks(instances, geometry, mask_grid)
+
+    has_box = ~boxes.isnan().any(1)
+    has_points = (point_labels != NOT_A_POINT).any(1)
+    has_mask = torch.zeros_like(has_box) if masks is None else ~masks.isnan().flatten(1).any(1)
+    for instance, present in zip(instances, (has_box | has_points | has_mask).tolist(), strict=True):
+        if not present:
+            raise ValueError(f"instance {instance.id}: expected a label inside the crop {geometry.crop}, got none")
+    return Prompts(
+        boxes=boxes if has_box.any() else None,
+        points=points if has_points.any() else None,
+        point_labels=point_labels if has_points.any() else None,
+        masks=masks if has_mask.any() else None,
+    )
+
+
+def _boxes(instances: Sequence[Instance], geometry: Geometry) -> Tensor:
+    """(N, 4) in the input frame; NaN where an instance has no box inside the crop."""
+    boxes = torch.full((len(instances), 4), torch.nan)
+    left, top, right, bottom = geometry.crop
+    for row, instance in zip(boxes, instances, strict=True):
+        if instance.box is not None:
+            x0, y0, x1, y1 = instance.box
+            x0, y0, x1, y1 = max(x0, left), max(y0, top), min(x1, right), min(y1, bottom)
+            if x0 < x1 and y0 < y1:
+                row[:] = torch.tensor((x0, y0, x1, y1))
+    return geometry.boxes(boxes)
+
+
+def _points(instances: Sequence[Instance], geometry: Geometry) -> tuple[Tensor, Tensor]:
+    """(N, P, 2) in the input frame and (N, P) labels; padded where an instance has fewer points in the crop."""
+    left, top, right, bottom = geometry.crop
+    inside = [
+        [(x, y, label) for x, y, label in instance.points if left <= x < right and top <= y < bottom]
+        for instance in instances
+    ]
+    points = torch.zeros(len(instances), max(map(len, inside)), 2)
+    labels = torch.full(points.shape[:2], NOT_A_POINT)
+    for row, label_row, clicks in zip(points, labels, inside, strict=True):
+        if clicks:
+            row[: len(clicks)] = geometry.points(torch.tensor([(x, y) for x, y, _ in clicks]))
+            label_row[: len(clicks)] = torch.tensor([label for _, _, label in clicks])
+    return points, labels
+
+
+def _masks(instances: Sequence[Instance], geometry: Geometry, mask_grid: int) -> Tensor | None:
+    """(N, m, m) logits over the padded input, NaN where an instance has no mask inside the crop; None if all lack one."""
+    if all(instance.rle is None for instance in instances):
+        return None  # a thousand boxes must not pay for masks
+    logits = torch.full((len(instances), mask_grid, mask_grid), torch.nan)
+    for row, instance in zip(logits, instances, strict=True):
+        if instance.rle is not None:  # decoded one at a time: at full size, hundreds would not fit the memory
+            covered = geometry.mask_to_grid(instance.mask(), mask_grid)
+            if covered.any():
+                row[:] = torch.logit(covered, eps=_MASK_CERTAINTY)
+    return logits

@@ -1,0 +1,159 @@
+"""Weak labels as a person would have drawn them, made from a mask (for benchmarks)."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+from pycocotools import mask as coco_mask
+
+from wesam.types import BACKGROUND, FOREGROUND
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+# A piece of an object smaller than this share of its largest piece gets no polygon: nobody outlines crumbs.
+_SMALLEST_PIECE = 0.1
+
+
+def instance_generator(seed: int, sample_id: str, instance_id: str) -> np.random.Generator:
+    """A random stream that belongs to one instance, whatever else is drawn before, after or elsewhere.
+
+    Weak labels are drawn once: redrawn at every step, five points would in time tell the whole mask.
+    """
+    key = "\0".join((str(seed), sample_id, instance_id)).encode()
+    # Not `hash`, which differs from process to process.
+    return np.random.default_rng(int.from_bytes(hashlib.sha256(key).digest(), "big"))
+
+
+def tight_box(mask: NDArray[np.bool_]) -> tuple[float, float, float, float]:
+    """The smallest box that holds a mask.
+
+    Args:
+        mask: (H, W) bool, not empty.
+
+    Returns:
+        ``(x0, y0, x1, y1)`` pixel edges: x1 is the last column + 1.
+
+    Raises:
+        ValueError: if the mask is empty.
+    """
+    rows, columns = _rows_and_columns(mask)
+    return float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)
+
+
+def random_points(
+    mask: NDArray[np.bool_],
+    generator: np.random.Generator,
+    positives: int = 5,
+    negatives: int = 5,
+    reach: float | None = None,
+) -> tuple[tuple[float, float, int], ...]:
+    """Random clicks on an object and beside it (WeSAM, arXiv 2312.03502: 5 + 5).
+
+    Every pixel is as likely as another and none is drawn twice, so a tiny object, or one that fills the
+    image, gets fewer clicks than asked for.
+
+    Args:
+        mask: (H, W) bool, not empty.
+        generator: where the randomness comes from; see `instance_generator`.
+        positives, negatives: how many clicks on the object, and off it.
+        reach: where negatives lie. None: anywhere in the image off the object, as the paper has it. A number:
+            only within the object's box with its sides stretched by this factor (2 is twice as wide and
+            high), where they say more, but which a benchmark of the paper's must not use.
+
+    Returns:
+        ``(x, y, label)`` pixel indices with label 1 (on the object) or 0 (off it), positives first.
+
+    Raises:
+        ValueError: if the mask is empty.
+    """
+    rows, columns = _rows_and_columns(mask)
+    own = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
+    around = (slice(None), slice(None)) if reach is None else _stretched(own, reach, mask.shape)
+    on = _draw(mask, own, positives, generator)
+    off = _draw(~mask, around, negatives, generator)
+    return (*((x, y, FOREGROUND) for x, y in on), *((x, y, BACKGROUND) for x, y in off))
+
+
+def coarse_polygon(mask: NDArray[np.bool_], max_vertices: int = 8) -> dict[str, Any]:
+    """A mask as someone in a hurry would outline it.
+
+    Each piece of the object gets one polygon, the finest of Douglas and Peucker's simplifications (1973) with
+    few enough vertices. Holes are filled; pieces much smaller than the largest are left out.
+
+    Args:
+        mask: (H, W) bool, not empty.
+        max_vertices: most vertices of one polygon, at least 3.
+
+    Returns:
+        The filled polygons as COCO compressed run-length encoding.
+
+    Raises:
+        ValueError: if the mask is empty or `max_vertices` is below 3.
+    """
+    if max_vertices < 3:
+        raise ValueError(f"expected max_vertices of at least 3, got {max_vertices}")
+    rows, columns = _rows_and_columns(mask)
+    y, x = int(rows[0]), int(columns[0])
+    own = np.ascontiguousarray(mask[y : rows[-1] + 1, x : columns[-1] + 1], dtype=np.uint8)
+    outlines, _ = cv2.findContours(own, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    areas = [_filled([outline], own.shape).sum() for outline in outlines]
+    polygons = [
+        _simplified(outline, max_vertices)
+        for outline, area in zip(outlines, areas, strict=True)
+        if area >= _SMALLEST_PIECE * max(areas)
+    ]
+    coarse = np.zeros(mask.shape, np.uint8, order="F")
+    coarse[y : y + own.shape[0], x : x + own.shape[1]] = _filled(polygons, own.shape)
+    rle: dict[str, Any] = coco_mask.encode(coarse)
+    return rle
+
+
+def _rows_and_columns(mask: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Indices of the rows and of the columns that the mask touches."""
+    if mask.ndim != 2 or not mask.any():
+        raise ValueError(f"expected a mask (H, W) that is not empty, got shape {mask.shape}, {mask.sum()} pixels")
+    return np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+
+
+def _stretched(window: tuple[slice, slice], factor: float, shape: tuple[int, ...]) -> tuple[slice, slice]:
+    """A window of whole pixels with its sides multiplied about its centre, within an array of `shape`."""
+
+    def side(part: slice, limit: int) -> slice:
+        centre, half = (part.start + part.stop) / 2, factor * (part.stop - part.start) / 2
+        return slice(max(0, int(np.floor(centre - half))), min(limit, int(np.ceil(centre + half))))
+
+    return side(window[0], shape[0]), side(window[1], shape[1])
+
+
+def _draw(
+    allowed: NDArray[np.bool_], window: tuple[slice, slice], count: int, generator: np.random.Generator
+) -> list[tuple[float, float]]:
+    """Up to `count` different allowed pixels within a window, as (x, y)."""
+    part = allowed[window]
+    pixels = np.flatnonzero(part)
+    drawn = generator.choice(pixels, size=min(count, len(pixels)), replace=False)
+    ys, xs = np.divmod(drawn, part.shape[1])
+    top, left = (side.start or 0 for side in window)
+    return [(float(x + left), float(y + top)) for x, y in zip(xs, ys, strict=True)]
+
+
+def _simplified(outline: NDArray[np.int32], max_vertices: int) -> NDArray[np.int32]:
+    """The outline (V, 1, 2) itself, or its first simplification that has few enough vertices."""
+    tolerance = 0.5  # pixels; below this only the steps of the pixels' edges would go
+    polygon = outline
+    while len(polygon) > max_vertices:
+        polygon = cv2.approxPolyDP(outline, tolerance, closed=True)
+        tolerance *= 1.1
+    return polygon
+
+
+def _filled(polygons: list[NDArray[np.int32]], shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """Each polygon filled by itself: in one call, OpenCV would leave holes where two overlap."""
+    canvas = np.zeros(shape, np.uint8)
+    for polygon in polygons:
+        cv2.fillPoly(canvas, [polygon], 1)
+    return canvas

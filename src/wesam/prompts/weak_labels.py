@@ -1,0 +1,79 @@
+"""Which of its labels an instance is prompted with; the rest is taken away, so that nothing can leak."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from wesam.errors import WesamError
+from wesam.prompts.simulate import coarse_polygon, instance_generator, random_points, tight_box
+from wesam.types import Instance, Sample
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+PromptKind = Literal["auto", "box", "point", "mask"]
+
+
+def weak_labels(sample: Sample, kind: PromptKind, seed: int = 0) -> Sample:
+    """The sample with only the labels that a kind of prompt is allowed to see.
+
+    ======  =====================================================================
+    auto    what the user gave, as it is: the box, else the points, else the mask
+    box     the box, else the tight box of the mask
+    point   the points, else 5 + 5 random ones from the mask
+    mask    a polygon of few vertices fitted to the mask
+    ======  =====================================================================
+
+    What is drawn from a mask depends on the seed, the sample's id and the instance's id alone, so it is the
+    same in every epoch, in every process and beside whatever other instances. Instances whose mask is needed
+    and empty are left out.
+
+    Args:
+        sample: an image with its labels.
+        kind: as above.
+        seed: of the random points.
+
+    Raises:
+        WesamError: if an instance carries none of the labels that the kind can be made from.
+    """
+    weak = (_weak_instance(sample, instance, kind, seed) for instance in sample.instances)
+    return sample.with_instances([instance for instance in weak if instance is not None])
+
+
+def _weak_instance(sample: Sample, instance: Instance, kind: PromptKind, seed: int) -> Instance | None:
+    """None if the instance's mask is needed and empty."""
+    if instance.box is not None and kind in ("auto", "box"):
+        return Instance(instance.id, box=instance.box, category=instance.category)
+    if instance.points and kind in ("auto", "point"):
+        return Instance(instance.id, points=instance.points, category=instance.category)
+    if instance.rle is None:
+        needed = {"box": "a box or a mask", "point": "points or a mask", "mask": "a mask (segmentation)"}[kind]
+        raise WesamError(
+            f"{sample.id}: instance {instance.id}: expected {needed} for the prompt {kind!r}, got {_labels(instance)}"
+        )
+    mask = instance.mask()
+    if not mask.any():
+        return None
+    if kind == "auto":
+        return Instance(instance.id, rle=instance.rle, category=instance.category)
+    return _simulated(sample, instance, mask, kind, seed)
+
+
+def _simulated(
+    sample: Sample,
+    instance: Instance,
+    mask: NDArray[np.bool_],
+    kind: Literal["box", "point", "mask"],
+    seed: int,
+) -> Instance:
+    if kind == "box":
+        return Instance(instance.id, box=tight_box(mask), category=instance.category)
+    if kind == "point":
+        generator = instance_generator(seed, sample.id, instance.id)
+        return Instance(instance.id, points=random_points(mask, generator), category=instance.category)
+    return Instance(instance.id, rle=coarse_polygon(mask), category=instance.category)
+
+
+def _labels(instance: Instance) -> str:
+    return " and ".join(name for name, label in (("a box", instance.box), ("points", instance.points)) if label)
