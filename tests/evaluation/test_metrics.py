@@ -6,8 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from wesam.errors import WesamError
-from wesam.evaluation.metrics import Overlap, encode_mask, mask_overlap, mean_over_images, true_masks
+from wesam.evaluation.metrics import Overlap, encode_mask, mask_overlap, mean_over_images
 
 pairs = st.tuples(st.integers(1, 9), st.integers(1, 9)).flatmap(
     lambda shape: st.tuples(hnp.arrays(bool, shape), hnp.arrays(bool, shape))
@@ -41,10 +40,3 @@ def test_a_crowded_image_weighs_as_much_as_any_other():
     assert mean_over_images([[1.0], [0.0] * 99]) == 0.5
     assert mean_over_images([[1.0, 0.5], [], [0.25]]) == 0.5
     assert math.isnan(mean_over_images([[]]))
-
-
-def test_a_label_without_a_mask_is_named(disc_samples):
-    sample = disc_samples[0]
-    bare = sample.with_instances([*sample.instances[:1], type(sample.instances[0])("lost", box=(0, 0, 2, 2))])
-    with pytest.raises(WesamError, match=r"0\.png: instance lost: expected a mask"):
-        true_masks(bare)

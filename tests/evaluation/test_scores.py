@@ -25,6 +25,7 @@ def make_evaluation(**methods):
         difference=source_difference(rows, seed=0),
         images=rows,
         skipped_images=0,
+        skipped_instances=0,
     )
 
 
@@ -47,9 +48,7 @@ def test_difference_is_paired_over_images():
 
 
 def test_trivial_answers_that_win_are_named_best_first():
-    found = make_evaluation(
-        source=[[FULL_SMALL]], adapted=[[HALF_SMALL]], box=[[NONE_LARGE]], grabcut=[[FULL_SMALL]]
-    )
+    found = make_evaluation(source=[[FULL_SMALL]], adapted=[[HALF_SMALL]], box=[[NONE_LARGE]], grabcut=[[FULL_SMALL]])
     assert found.judged == "adapted"
     assert found.beaten_by == ["grabcut"]
     alone = make_evaluation(source=[[HALF_SMALL]], box=[[FULL_SMALL]])

@@ -58,9 +58,7 @@ def paired_interval(
         ValueError: if the lengths differ or are 0.
     """
     if len(first) != len(second) or not len(first):
-        raise ValueError(
-            f"expected two equally long, non-empty sequences, got {len(first)} and {len(second)}"
-        )
+        raise ValueError(f"expected two equally long, non-empty sequences, got {len(first)} and {len(second)}")
     differences = np.asarray(second, dtype=np.float64) - np.asarray(first, dtype=np.float64)
     count = len(differences)
     low = high = None

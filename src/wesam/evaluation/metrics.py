@@ -14,9 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
-from wesam.errors import WesamError
-from wesam.types import Sample
-
 Rle: TypeAlias = dict[str, Any]  # {"size": [height, width], "counts": bytes}
 Size: TypeAlias = Literal["small", "medium", "large"]
 
@@ -58,23 +55,6 @@ def encode_mask(mask: NDArray[np.bool_]) -> Rle:
     """(H, W) bool to a COCO compressed run-length encoding."""
     encoded: Rle = coco_mask.encode(np.asfortranarray(mask, dtype=np.uint8))
     return encoded
-
-
-def true_masks(sample: Sample) -> list[Rle]:
-    """The ground truth of a sample, in the order of its instances.
-
-    Raises:
-        WesamError: if an instance has no mask.
-    """
-    masks = []
-    for instance in sample.instances:
-        if instance.rle is None:
-            raise WesamError(
-                f"{sample.id}: instance {instance.id}: expected a mask (segmentation) to score against, "
-                f"got none"
-            )
-        masks.append(instance.rle)
-    return masks
 
 
 def mask_overlap(predicted: Rle, true: Rle) -> Overlap:

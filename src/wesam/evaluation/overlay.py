@@ -152,9 +152,7 @@ def _shown(rle: Rle, base: Picture) -> NDArray[np.uint8]:
     mask = coco_mask.decode(rle) * np.uint8(255)
     size = (base.shape[1], base.shape[0])
     shrinks = size[0] < mask.shape[1]
-    soft: NDArray[np.uint8] = cv2.resize(
-        mask, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    )
+    soft: NDArray[np.uint8] = cv2.resize(mask, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
     hard = np.asarray(soft >= 128)
     return (hard if hard.any() else soft > 0).astype(np.uint8)
 

@@ -59,9 +59,7 @@ class PredictionFolder:
             WesamError: if the image has more than 65,535 instances, or a file cannot be written.
         """
         image_id = len(self._images) + 1
-        self._images.append(
-            {"id": image_id, "file_name": sample.id, "width": sample.width, "height": sample.height}
-        )
+        self._images.append({"id": image_id, "file_name": sample.id, "width": sample.width, "height": sample.height})
         for instance, rle, score in zip(sample.instances, masks, scores, strict=True):
             self._annotations.append(self._annotation(image_id, instance, rle, score))
         self._write_png(Path("instances") / f"{self._names[sample.id]}.png", instance_map(sample, masks))
@@ -119,9 +117,7 @@ def instance_map(sample: Sample, masks: Sequence[Rle]) -> NDArray[np.uint16]:
         WesamError: if there are more than 65,535 masks.
     """
     if len(masks) > MAX_INSTANCES:
-        raise WesamError(
-            f"{sample.id}: expected at most {MAX_INSTANCES} instances in a 16-bit map, got {len(masks)}"
-        )
+        raise WesamError(f"{sample.id}: expected at most {MAX_INSTANCES} instances in a 16-bit map, got {len(masks)}")
     pixels = np.zeros((sample.height, sample.width), dtype=np.uint16)
     areas = [int(coco_mask.area(rle)) for rle in masks]
     for index in sorted(range(len(masks)), key=lambda i: -areas[i]):

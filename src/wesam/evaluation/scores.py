@@ -64,7 +64,7 @@ class Evaluation(BaseModel):
             model, where it has no adapter), "adapted" the one after it.
         difference: adapted - source in mIoU, paired over images; None unless both were scored.
         images: one row an image that has instances, in the order given.
-        skipped_images: images without instances, which no score counts.
+        skipped_images, skipped_instances: images without objects, and empty masks, which no score counts.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -73,11 +73,12 @@ class Evaluation(BaseModel):
     prompt: str
     seed: int
     tile: int | None
-    overlap: int | None
+    overlap: int
     methods: dict[Method, MethodScore]
     difference: Interval | None
     images: list[ImageScore]
     skipped_images: int
+    skipped_instances: int
 
     @property
     def judged(self) -> Method:
@@ -105,9 +106,7 @@ class Evaluation(BaseModel):
             partial.open("w", newline="", encoding="utf-8") as file,
         ):
             table = csv.writer(file)
-            table.writerow(
-                ["image", "instances", *(f"{m}_{score}" for score in ("iou", "dice") for m in methods)]
-            )
+            table.writerow(["image", "instances", *(f"{m}_{score}" for score in ("iou", "dice") for m in methods)])
             for row in self.images:
                 scores = [row.iou[m] for m in methods] + [row.dice[m] for m in methods]
                 table.writerow([row.sample_id, row.instances, *(f"{score:.6f}" for score in scores)])
@@ -155,6 +154,4 @@ def source_difference(images: Sequence[ImageScore], seed: int) -> Interval | Non
     """Adapted - source in mIoU with its interval; None unless both were scored."""
     if not images or not {"source", "adapted"} <= images[0].iou.keys():
         return None
-    return paired_interval(
-        [row.iou["source"] for row in images], [row.iou["adapted"] for row in images], seed=seed
-    )
+    return paired_interval([row.iou["source"] for row in images], [row.iou["adapted"] for row in images], seed=seed)

@@ -1,0 +1,88 @@
+"""Does the model look at the image, or does it only draw shapes into boxes?
+
+A promptable model can score well while blind: a box says much about the object in it. The same prompts
+decoded with another image's features, or with none, show what the features are worth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from pydantic import BaseModel, ConfigDict
+from torch import Tensor
+
+from wesam.errors import WesamError
+from wesam.evaluation.ground_truth import scorable, simulated_prompts, true_masks
+from wesam.evaluation.metrics import mask_overlap, mean_over_images
+from wesam.evaluation.predict import decode_instances, encode_view, inference, read_sample
+from wesam.prompts.weak_labels import PromptKind
+from wesam.segmenters.base import Segmenter
+from wesam.types import Sample
+from wesam.views.geometry import Geometry
+
+
+class EmbeddingSwap(BaseModel):
+    """mIoU of the same prompts under three sets of features.
+
+    Attributes:
+        own: the image's own features.
+        other: the features of the image before it.
+        zeros: features of zeros.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    own: float
+    other: float
+    zeros: float
+
+    @property
+    def worth(self) -> float:
+        """What the image adds over the better blind answer; near 0 or below it the model is blind."""
+        return self.own - max(self.other, self.zeros)
+
+
+def embedding_swap(
+    segmenter: Segmenter, samples: Sequence[Sample], prompt: PromptKind = "box", seed: int = 0
+) -> EmbeddingSwap:
+    """Scores a segmenter with the right features and with wrong ones. Images are looked at whole.
+
+    Args:
+        segmenter: as it stands; within `segmenter.anchor()` this tests the source model.
+        samples: at least two images whose instances all carry masks.
+        prompt: what is simulated from the masks.
+        seed: of simulated points.
+
+    Raises:
+        WesamError: if there are fewer than two images with instances, or one has no mask or cannot be read,
+            or the prompt is "auto".
+    """
+    samples = [truth for truth in map(scorable, samples) if truth.instances]
+    if len(samples) < 2:
+        raise WesamError(f"embedding swap: expected at least 2 images with objects, got {len(samples)}")
+    scores: dict[str, list[list[float]]] = {"own": [], "other": [], "zeros": []}
+    with inference(segmenter):
+        before = _features(segmenter, samples[-1])
+        for sample in samples:
+            own = _features(segmenter, sample)
+            variants = {"own": own, "other": before, "zeros": torch.zeros_like(own)}
+            for name, features in variants.items():
+                scores[name].append(_ious(segmenter, sample, features, prompt, seed))
+            before = own
+    return EmbeddingSwap(**{name: mean_over_images(images) for name, images in scores.items()})
+
+
+def _features(segmenter: Segmenter, sample: Sample) -> Tensor:
+    return encode_view(segmenter, read_sample(sample), _whole(segmenter, sample))
+
+
+def _ious(segmenter: Segmenter, sample: Sample, features: Tensor, prompt: PromptKind, seed: int) -> list[float]:
+    prompted = simulated_prompts(sample, prompt, seed)
+    size = (sample.height, sample.width)
+    answers = decode_instances(segmenter, features, prompted, _whole(segmenter, sample), size)
+    return [mask_overlap(answer.rle, truth).iou for answer, truth in zip(answers, true_masks(sample), strict=True)]
+
+
+def _whole(segmenter: Segmenter, sample: Sample) -> Geometry:
+    return Geometry((0, 0, sample.width, sample.height), segmenter.input_size)

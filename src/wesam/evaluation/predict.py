@@ -1,0 +1,220 @@
+"""From labelled images to masks at the original resolution."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pycocotools import mask as coco_mask
+from torch import Tensor
+
+from wesam.errors import WesamError
+from wesam.evaluation.metrics import Rle
+from wesam.evaluation.predictions import PredictionFolder
+from wesam.labels.images import read_image
+from wesam.prompts.build import build_prompts
+from wesam.prompts.weak_labels import PromptKind, weak_labels
+from wesam.segmenters.base import Segmenter
+from wesam.types import Instance, MaskPrediction, Sample
+from wesam.views.geometry import Geometry
+from wesam.views.pixels import to_input
+from wesam.views.tiling import instance_extents, plan_crops
+
+# Pixels that neighbouring tiles share: what adaptation does by default, too (views.dataset.ViewSettings).
+DEFAULT_OVERLAP = 64
+
+# How many prompts are decoded, and how many pixels of masks are held at full size, at once.
+_PROMPTS_AT_ONCE = 128
+_PIXELS_AT_ONCE = 2**24
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The mask that a network gives for one labelled object.
+
+    Attributes:
+        instance: the label that prompted it.
+        rle: the mask on the whole image, COCO compressed run-length encoding.
+        iou: the IoU that the network itself predicts for the mask.
+    """
+
+    instance: Instance
+    rle: Rle
+    iou: float
+
+    def mask(self) -> NDArray[np.bool_]:
+        """(H, W) bool in the image frame."""
+        decoded: NDArray[np.bool_] = coco_mask.decode(self.rle).astype(bool)
+        return decoded
+
+
+def predict(
+    segmenter: Segmenter,
+    samples: Sequence[Sample],
+    out: Path,
+    *,
+    prompt: PromptKind = "auto",
+    seed: int = 0,
+    tile: int | None = None,
+    overlap: int = DEFAULT_OVERLAP,
+    overlays: bool = True,
+    on_image: Callable[[Sample], None] | None = None,
+) -> Path:
+    """Segments every labelled object of every image and writes the masks (see `PredictionFolder`).
+
+    Args:
+        samples: images with labels to prompt with; an image without any gets an empty map.
+        out: folder to write to; files of an earlier prediction in it are replaced.
+        prompt: which of the labels prompts.
+        seed: of prompts that are drawn.
+        tile, overlap: see `predict_image`.
+        overlays: whether pictures are drawn.
+        on_image: called after each image, for a progress display.
+
+    Returns:
+        The path of the COCO JSON.
+
+    Raises:
+        WesamError: if an image cannot be read, a label does not hold what `prompt` asks for, or the folder
+            cannot be written.
+    """
+    folder = PredictionFolder(out, samples, overlays)
+    for sample in samples:
+        prompted = weak_labels(sample, prompt, seed)
+        image = read_sample(prompted)
+        predictions = predict_image(segmenter, image, prompted.instances, tile, overlap)
+        folder.add(prompted, image, [p.rle for p in predictions], [p.iou for p in predictions])
+        if on_image is not None:
+            on_image(sample)
+    folder.finish()
+    return folder.results
+
+
+def predict_sample(
+    segmenter: Segmenter, sample: Sample, tile: int | None = None, overlap: int = DEFAULT_OVERLAP
+) -> list[Prediction]:
+    """`predict_image` of the sample's file and instances.
+
+    Raises:
+        WesamError: if the image cannot be read, or its size is not the sample's.
+    """
+    return predict_image(segmenter, read_sample(sample), sample.instances, tile, overlap)
+
+
+def predict_image(
+    segmenter: Segmenter,
+    image: NDArray[np.uint8],
+    instances: Sequence[Instance],
+    tile: int | None = None,
+    overlap: int = DEFAULT_OVERLAP,
+) -> list[Prediction]:
+    """One mask for each instance, prompted by all that the instance carries.
+
+    Memory is bounded whatever the number of instances: masks pass in small groups at full size and are kept
+    as run-length encodings.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        instances: labels in the image frame; weak ones, for a ground-truth mask would be a prompt too.
+        tile: side, in pixels of the image, of square crops that are looked at one by one; None looks at the
+            whole image at once. Objects that fit no tile are asked for on the whole image.
+        overlap: least number of pixels that neighbouring tiles share.
+
+    Returns:
+        Predictions in the order of the instances.
+    """
+    height, width = image.shape[:2]
+    extents = instance_extents(instances)
+    answers: list[Prediction | None] = [None] * len(instances)
+    with inference(segmenter):
+        for crop, indices in plan_crops(width, height, extents, tile, overlap):
+            geometry = Geometry(crop, segmenter.input_size)
+            features = encode_view(segmenter, image, geometry)
+            members = [instances[index] for index in indices]
+            found = decode_instances(segmenter, features, members, geometry, (height, width))
+            for index, prediction in zip(indices, found, strict=True):
+                answers[index] = prediction
+    predictions = [answer for answer in answers if answer is not None]
+    assert len(predictions) == len(instances), "plan_crops gives every instance to exactly one crop"
+    return predictions
+
+
+def encode_view(segmenter: Segmenter, image: NDArray[np.uint8], geometry: Geometry) -> Tensor:
+    """(1, C, g, g) features of one view of an image (H, W, 3) uint8 RGB."""
+    pixels = to_input(geometry.image(image), segmenter)
+    return segmenter.encode(pixels[None].to(_device(segmenter)))
+
+
+def decode_instances(
+    segmenter: Segmenter,
+    features: Tensor,
+    instances: Sequence[Instance],
+    geometry: Geometry,
+    size: tuple[int, int],
+) -> Iterator[Prediction]:
+    """The masks of instances from the features of one view.
+
+    Args:
+        features: (1, C, g, g), of `encode_view` with the same geometry.
+        instances: labels in the image frame.
+        size: height and width of the whole image.
+
+    Yields:
+        Predictions in the order of the instances.
+    """
+    for start in range(0, len(instances), _PROMPTS_AT_ONCE):
+        members = instances[start : start + _PROMPTS_AT_ONCE]
+        prompts = build_prompts(members, geometry, segmenter.mask_grid).to(features.device)
+        index = torch.zeros(len(prompts), dtype=torch.long, device=features.device)
+        answer = segmenter.decode(features, prompts, index)
+        encoded = _full_size_masks(answer, geometry, size)
+        for instance, rle, iou in zip(members, encoded, answer.iou.tolist(), strict=True):
+            yield Prediction(instance, rle, iou)
+
+
+def _full_size_masks(answer: MaskPrediction, geometry: Geometry, size: tuple[int, int]) -> Iterator[Rle]:
+    """Masks of the whole image, a few at a time; a pixel belongs to an object where its logit is above 0."""
+    height, width = size
+    x0, y0, x1, y1 = geometry.crop
+    chunk = max(1, _PIXELS_AT_ONCE // (height * width))
+    for start in range(0, len(answer), chunk):
+        logits = geometry.restore_logits(answer.logits[start : start + chunk])
+        masks = np.zeros((height, width, len(logits)), dtype=np.uint8, order="F")  # as pycocotools wants it
+        masks[y0:y1, x0:x1] = (logits > 0).cpu().numpy().transpose(1, 2, 0)
+        yield from coco_mask.encode(masks)
+
+
+def read_sample(sample: Sample) -> NDArray[np.uint8]:
+    """(H, W, 3) uint8 RGB of the sample's file.
+
+    Raises:
+        WesamError: if the file cannot be read, or its size is no longer the sample's.
+    """
+    image = read_image(sample.path)
+    if image.shape[:2] != (sample.height, sample.width):
+        raise WesamError(
+            f"{sample.path}: expected an image of {sample.width} x {sample.height} px as when its labels "
+            f"were read, got {image.shape[1]} x {image.shape[0]}"
+        )
+    return image
+
+
+@contextmanager
+def inference(segmenter: Segmenter) -> Iterator[None]:
+    """Within this context the segmenter is in evaluation mode and without gradients."""
+    training = segmenter.training
+    segmenter.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        segmenter.train(training)
+
+
+def _device(segmenter: Segmenter) -> torch.device:
+    return next(segmenter.parameters()).device

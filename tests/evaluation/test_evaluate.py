@@ -1,0 +1,78 @@
+import numpy as np
+import pytest
+import torch
+
+from tests.tiny import tiny_segmenter
+from wesam.errors import WesamError
+from wesam.evaluation.evaluate import evaluate
+from wesam.evaluation.metrics import encode_mask
+from wesam.segmenters.lora import LoraSettings, adapter_parameters, add_lora
+from wesam.types import Instance
+
+
+@pytest.fixture
+def adapted():
+    """A random SAM whose adapter changes its answers."""
+    segmenter = tiny_segmenter()
+    add_lora(segmenter, LoraSettings(), seed=0)
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for _, weight in adapter_parameters(segmenter):
+            weight.copy_(torch.randn(weight.shape, generator=generator))
+    return segmenter
+
+
+def test_a_model_without_an_adapter_is_the_source(brightness, disc_samples):
+    found = evaluate(brightness, disc_samples)
+    assert list(found.methods) == ["source", "box", "ellipse", "grabcut"]
+    assert found.methods["source"].miou > 0.85
+    assert found.methods["box"].miou == pytest.approx(np.pi / 4, abs=0.03)
+    assert found.methods["ellipse"].miou > 0.95
+    assert found.methods["grabcut"].miou > 0.95
+    assert found.difference is None
+    assert (found.instances, len(found.images)) == (6, 3)
+
+
+def test_scores_are_the_means_of_the_rows(brightness, disc_samples):
+    found = evaluate(brightness, disc_samples)
+    for method, score in found.methods.items():
+        assert score.miou == pytest.approx(np.mean([row.iou[method] for row in found.images]))
+        assert score.dice == pytest.approx(np.mean([row.dice[method] for row in found.images]))
+
+
+def test_an_adapter_is_scored_beside_its_source_from_the_same_prompts(adapted, disc_samples):
+    found = evaluate(adapted, disc_samples, prompt="point", trivial=False)
+    assert list(found.methods) == ["source", "adapted"]
+    source = evaluate(tiny_segmenter(), disc_samples, prompt="point", trivial=False)
+    assert found.methods["source"] == source.methods["source"]
+    assert found.methods["adapted"] != found.methods["source"]
+    assert found.difference is not None
+    assert found.difference.difference == pytest.approx(found.methods["adapted"].miou - found.methods["source"].miou)
+    assert list(evaluate(adapted, disc_samples, compare_source=False, trivial=False).methods) == ["adapted"]
+
+
+def test_the_same_seed_gives_the_same_evaluation(adapted, disc_samples):
+    first, second = (evaluate(adapted, disc_samples, prompt="point", seed=3) for _ in range(2))
+    assert first == second
+    assert evaluate(adapted, disc_samples, prompt="point", seed=4).methods != first.methods
+
+
+def test_trivial_answers_do_not_depend_on_the_prompt(brightness, adapted, disc_samples):
+    by_box, by_point = (evaluate(adapted, disc_samples, prompt=kind) for kind in ("box", "point"))
+    for method in ("box", "ellipse", "grabcut"):
+        assert by_box.methods[method] == by_point.methods[method]
+
+
+def test_what_cannot_be_scored_is_counted(brightness, disc_samples):
+    empty = Instance("empty", box=(1, 1, 5, 5), rle=encode_mask(np.zeros((64, 96), bool)))
+    first = disc_samples[0].with_instances([empty, *disc_samples[0].instances])
+    bare = disc_samples[1].with_instances([])
+    seen = []
+    found = evaluate(brightness, [first, bare], on_image=lambda sample: seen.append(sample.id))
+    assert (found.skipped_images, found.skipped_instances, found.instances) == (1, 1, 2)
+    assert seen == ["0.png", "1.png"]
+
+
+def test_nothing_to_score_is_an_error(brightness, disc_samples):
+    with pytest.raises(WesamError, match="got 1 images without any"):
+        evaluate(brightness, [disc_samples[0].with_instances([])])

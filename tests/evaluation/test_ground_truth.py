@@ -1,0 +1,34 @@
+import numpy as np
+import pytest
+
+from wesam.errors import WesamError
+from wesam.evaluation.ground_truth import scorable, simulated_prompts, true_masks
+from wesam.evaluation.metrics import encode_mask
+from wesam.types import Instance
+
+
+def test_a_label_without_a_mask_is_named(disc_samples):
+    sample = disc_samples[0]
+    bare = sample.with_instances([*sample.instances, Instance("lost", box=(0, 0, 2, 2))])
+    with pytest.raises(WesamError, match=r"0\.png: instance lost: expected a mask"):
+        true_masks(bare)
+
+
+def test_empty_masks_are_left_out(disc_samples):
+    sample = disc_samples[0]
+    empty = Instance("empty", box=(0, 0, 2, 2), rle=encode_mask(np.zeros((64, 96), bool)))
+    kept = scorable(sample.with_instances([empty, *sample.instances]))
+    assert kept == sample
+
+
+@pytest.mark.parametrize("kind", ["box", "point", "mask"])
+def test_every_object_is_asked_about_in_order_and_without_its_true_mask(disc_samples, kind):
+    sample = disc_samples[2]
+    weak = simulated_prompts(sample, kind, seed=0)
+    assert [instance.id for instance in weak] == [instance.id for instance in sample.instances]
+    assert not set(map(str, true_masks(sample))) & {str(instance.rle) for instance in weak}
+
+
+def test_a_prompt_that_could_be_the_true_mask_is_refused(disc_samples):
+    with pytest.raises(WesamError, match="expected box, point or mask"):
+        simulated_prompts(disc_samples[0], "auto", seed=0)

@@ -1,0 +1,47 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.evaluation.test_scores import FULL_SMALL, HALF_SMALL, NONE_LARGE, make_evaluation
+from tests.tiny import tiny_segmenter
+from wesam.evaluation.previews import pick_samples, write_previews
+from wesam.prompts.weak_labels import weak_labels
+from wesam.segmenters.lora import LoraSettings, add_lora
+
+
+@pytest.mark.parametrize(
+    ("count", "ids"),
+    [(0, []), (1, ["1.png"]), (2, ["0.png", "sub/1.png"]), (9, ["0.png", "1.png", "sub/1.png"])],
+)
+def test_samples_are_spread_over_the_set(disc_samples, count, ids):
+    assert [sample.id for sample in pick_samples(disc_samples, count)] == ids
+
+
+def test_the_most_harmed_and_the_most_helped_image_are_shown(disc_samples):
+    def moved(sample, name):
+        return type(sample)(name, sample.path, sample.width, sample.height, sample.instances)
+
+    samples = [moved(sample, f"{i}.png") for i, sample in enumerate(disc_samples)]
+    evaluation = make_evaluation(
+        source=[[HALF_SMALL], [HALF_SMALL], [FULL_SMALL]], adapted=[[HALF_SMALL], [FULL_SMALL], [NONE_LARGE]]
+    )
+    assert [sample.id for sample in pick_samples(samples, 2, evaluation)] == ["2.png", "1.png"]
+
+
+def test_images_without_objects_are_not_shown(disc_samples):
+    assert pick_samples([sample.with_instances([]) for sample in disc_samples], 4) == []
+
+
+def test_one_picture_a_sample_with_source_and_adapted(tmp_path, disc_samples):
+    segmenter = tiny_segmenter()
+    alone = write_previews(segmenter, disc_samples[:1], tmp_path / "alone", prompt="box", truth=True)
+    add_lora(segmenter, LoraSettings(), seed=0)
+    files = write_previews(segmenter, disc_samples, tmp_path / "both", prompt="box", truth=True)
+    assert [file.name for file in files] == ["01_0.png", "02_1.png", "03_1.png"]
+    (_, one), (_, two) = ((file, np.array(Image.open(file))) for file in (alone[0], files[0]))
+    assert two.shape[1] - one.shape[1] == 512 + 8  # one panel more
+
+
+def test_weak_labels_need_no_ground_truth(tmp_path, disc_samples):
+    weak = [weak_labels(sample, "box") for sample in disc_samples]
+    assert len(write_previews(tiny_segmenter(), weak, tmp_path)) == 3

@@ -1,0 +1,113 @@
+from html.parser import HTMLParser
+
+import pytest
+from PIL import Image
+
+from tests.evaluation.test_scores import FULL_LARGE, FULL_SMALL, HALF_SMALL, NONE_LARGE, make_evaluation
+from wesam.evaluation.embedding_swap import EmbeddingSwap
+from wesam.evaluation.report import headline, write_report
+
+BETTER = {"source": [[HALF_SMALL]] * 12, "adapted": [[FULL_SMALL]] * 12}
+WORSE = {"source": [[FULL_SMALL]] * 12, "adapted": [[HALF_SMALL]] * 12}
+SAME = {"source": [[HALF_SMALL], [FULL_SMALL]] * 6, "adapted": [[FULL_SMALL], [HALF_SMALL]] * 6}
+
+
+@pytest.mark.parametrize(
+    ("methods", "verdict", "words", "warning"),
+    [
+        (BETTER, "better", "is better than the source model, by 66.7 points", None),
+        (WORSE, "worse", "is worse than the source model, by 66.7 points", "Do not use this adapter"),
+        (SAME, "no different", "show no difference", None),
+        ({"source": [[FULL_SMALL]] * 12}, "scored", "source model scores 100.0 mIoU", None),
+        ({**BETTER, "grabcut": [[FULL_SMALL]] * 12}, "better", "is better", None),
+        (
+            {"source": [[NONE_LARGE]] * 12, "adapted": [[HALF_SMALL]] * 12, "box": [[FULL_SMALL]] * 12},
+            "better",
+            "is better",
+            "beats the adapted model (33.3) on these images: filled box (100.0)",
+        ),
+        ({"source": [[HALF_SMALL]], "adapted": [[FULL_SMALL]]}, "no different", "no difference", "Only 1 image"),
+    ],
+)
+def test_the_headline_says_what_was_found(methods, verdict, words, warning):
+    found = headline(make_evaluation(**methods))
+    assert found.verdict == verdict
+    assert words in found.title
+    assert [warning in text for text in found.warnings] == ([True] if warning else [])
+
+
+def test_the_interval_is_in_the_detail():
+    assert "+66.7 points, 95 % interval +66.7 to +66.7 (paired bootstrap over 12 images)" in (
+        headline(make_evaluation(**BETTER)).detail
+    )
+
+
+@pytest.mark.parametrize(("other", "warns"), [(0.3, False), (0.69, True), (0.9, True)])
+def test_a_blind_model_is_warned_of(other, warns):
+    warnings = headline(make_evaluation(**BETTER), EmbeddingSwap(own=0.7, other=other, zeros=0.2)).warnings
+    assert ["hardly looks" in text for text in warnings] == ([True] if warns else [])
+
+
+class Page(HTMLParser):
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.sources, self.words = [], [], []
+        self.feed(text)
+        assert not self.open
+
+    def handle_starttag(self, tag, attrs):
+        self.sources += [value for name, value in attrs if name in ("src", "href")]
+        if tag not in ("meta", "img"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+    @property
+    def text(self):
+        return " ".join(" ".join(self.words).split())
+
+
+def test_the_page_stands_alone_and_tells_all(tmp_path):
+    preview = tmp_path / "01_cell.png"
+    Image.new("RGB", (40, 20), "red").save(preview)
+    evaluation = make_evaluation(
+        source=[[HALF_SMALL, FULL_LARGE]] * 12,
+        adapted=[[FULL_SMALL, FULL_LARGE]] * 12,
+        ellipse=[[HALF_SMALL, NONE_LARGE]] * 12,
+    )
+    write_report(
+        tmp_path / "new" / "report.html",
+        evaluation,
+        selection="the last one <chosen by no label>",
+        settings={"model": "tiny", "lora": {"rank": 4}},
+        previews=[preview],
+        swap=EmbeddingSwap(own=0.7, other=0.31, zeros=0.2),
+    )
+    page = Page((tmp_path / "new" / "report.html").read_text(encoding="utf-8"))
+    assert all(source.startswith("data:") for source in page.sources)
+    assert len(page.sources) == 1
+    for words in (
+        "adapted model is better",
+        "inscribed ellipse",
+        "IoU small",
+        "IoU large",
+        "12 small, 12 large.",
+        "the last one <chosen by no label>",
+        "lora.rank",
+        "01_cell",
+        "another image's 31.0",
+        "12 with 24 objects",
+    ):
+        assert words in page.text
+    assert "IoU medium" not in page.text
+
+
+def test_a_page_without_pictures_or_settings_is_whole(tmp_path):
+    write_report(tmp_path / "r.html", make_evaluation(source=[[FULL_SMALL]]), selection="none", settings={})
+    text = Page((tmp_path / "r.html").read_text(encoding="utf-8")).text
+    assert "Before and after" not in text
+    assert "Settings" not in text
