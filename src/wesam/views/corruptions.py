@@ -95,8 +95,10 @@ def corrupt_folder(
         target.parent.mkdir(parents=True, exist_ok=True)
         picture = Image.fromarray(corrupt(read_image(path), name, severity, image_seed))
         # JPEG's own loss is kept out of the comparison as far as the format allows.
-        options = {"quality": 100, "subsampling": 0} if target.suffix.lower() in {".jpg", ".jpeg"} else {}
-        picture.save(target, **options)
+        if target.suffix.lower() in {".jpg", ".jpeg"}:
+            picture.save(target, quality=100, subsampling=0)
+        else:
+            picture.save(target)
         if on_image is not None:
             on_image(target)
     return len(paths)
