@@ -13,7 +13,7 @@ from wesam.evaluation.report import write_report
 from wesam.evaluation.scores import Evaluation
 from wesam.labels.check import load_samples
 from wesam.objectives.registry import build_objective
-from wesam.prompts.weak_labels import weak_labels
+from wesam.prompts.weak_labels import PromptKind, weak_labels
 from wesam.segmenters.load import load_segmenter
 from wesam.segmenters.lora import add_lora
 from wesam.training.config import RunConfig, make_config
@@ -83,10 +83,8 @@ def run(
     """
     tell = on_message or (lambda _: None)
     labelled, report = load_samples(config.images, config.labels)
-    for problem in report.problems:
-        if problem.severity == "skip":
-            tell(f"skipped: {problem}")
-    labelled = [sample for sample in labelled if sample.instances]
+    for problem in report.skipped:
+        tell(f"skipped: {problem}")
     weak = [weak_labels(sample, config.prompt, config.seed) for sample in labelled]
     validation = None
     if config.val_labels is not None:
@@ -100,7 +98,8 @@ def run(
     segmenter = load_segmenter(config.model, device=str(accelerator.device), precision=config.precision)
     add_lora(segmenter, config.lora, seed=config.seed)
     objective = build_objective(config.objective, segmenter)
-    trained = train(config, accelerator, objective, weak, folder, labelled, on_progress)
+    masks = labelled if objective.needs_masks else None
+    trained = train(config, accelerator, objective, weak, folder, masks, on_progress)
     if not accelerator.is_main_process:
         return AdaptResult(folder.root, folder.adapter, {}, None)
 
@@ -112,12 +111,20 @@ def run(
     else:
         tell(f"scoring source and adapted model on {len(validation)} images with masks")
         # "auto" would prompt with a ground-truth mask where there is nothing else; a box is what most users give.
-        prompt = "box" if config.prompt == "auto" else config.prompt
-        asked = {"prompt": prompt, "seed": config.seed, "tile": tile, "overlap": overlap}
-        evaluation = evaluate(segmenter, validation, **asked)
+        prompt: PromptKind = "box" if config.prompt == "auto" else config.prompt
+        evaluation = evaluate(segmenter, validation, prompt=prompt, seed=config.seed, tile=tile, overlap=overlap)
         evaluation.write(folder.root)
         shown = pick_samples(validation, config.previews, evaluation)
-        write_previews(segmenter, shown, folder.previews, truth=True, **asked)
+        write_previews(
+            segmenter,
+            shown,
+            folder.previews,
+            prompt=prompt,
+            truth=True,
+            seed=config.seed,
+            tile=tile,
+            overlap=overlap,
+        )
         write_report(
             folder.root / "report.html",
             evaluation,
@@ -131,7 +138,7 @@ def run(
         "objective": config.objective.name,
         "images": len(weak),
         "instances": sum(len(sample.instances) for sample in weak),
-        "skipped": [str(problem) for problem in report.problems if problem.severity == "skip"],
+        "skipped": [str(problem) for problem in report.skipped],
         "steps": trained.steps,
         "resumed_from": trained.resumed_from,
         "seconds": round(trained.seconds, 1),

@@ -52,7 +52,7 @@ def make_accelerator(config: RunConfig, folder: RunFolder) -> Accelerator:
         mixed_precision="fp16" if config.precision == "fp16" else "no",
         gradient_accumulation_steps=config.accumulation,
         cpu=config.device == "cpu",
-        log_with=list(config.trackers),
+        log_with=list(config.trackers) or None,
         project_dir=folder.root,
     )
 
