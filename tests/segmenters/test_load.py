@@ -50,9 +50,7 @@ def test_original_checkpoint(tmp_path: Path) -> None:
     assert torch.equal(encoded(load_segmenter(path, device="cpu")), encoded(tiny_segmenter()))
 
 
-@pytest.mark.parametrize(
-    ("file", "nested"), [("preprocessor_config.json", False), ("processor_config.json", True)]
-)
+@pytest.mark.parametrize(("file", "nested"), [("preprocessor_config.json", False), ("processor_config.json", True)])
 def test_pixel_statistics_are_those_of_the_folder(folder: Path, file: str, nested: bool) -> None:
     settings = {"image_mean": [0.1, 0.2, 0.3], "image_std": [0.4, 0.5, 0.6]}
     (folder / file).write_text(json.dumps({"image_processor": settings} if nested else settings))
@@ -86,9 +84,7 @@ def test_bundled_name(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert torch.equal(encoded(segmenter), encoded(tiny_segmenter()))
 
 
-def test_a_path_that_exists_wins_over_a_name(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_path_that_exists_wins_over_a_name(folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     tiny_sam(seed=1).save_pretrained(tmp_path / "wesam-tiny")
     monkeypatch.setattr(load, "bundled_model_path", lambda name: folder)
     monkeypatch.chdir(tmp_path)

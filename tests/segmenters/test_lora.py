@@ -70,9 +70,7 @@ def test_defaults_are_the_documented_ones() -> None:
     assert LoraSettings(rank=8, alpha=16).scale == 2
 
 
-@pytest.mark.parametrize(
-    "wrong", [{"rank": 0}, {"target": "k"}, {"ranks": 4}, {"dropout": 1.0}, {"alpha": 0}]
-)
+@pytest.mark.parametrize("wrong", [{"rank": 0}, {"target": "k"}, {"ranks": 4}, {"dropout": 1.0}, {"alpha": 0}])
 def test_wrong_settings_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         LoraSettings.model_validate(wrong)
@@ -84,9 +82,7 @@ def test_a_fresh_adapter_changes_nothing_and_alone_learns(target: str) -> None:
     assert torch.equal(encoded(segmenter), encoded(tiny_segmenter()))
     learning = {id(p) for p in segmenter.parameters() if p.requires_grad}
     assert learning == {id(p) for _, p in adapter_parameters(segmenter)}
-    layers = {
-        name.split(".lora_")[0].split("vision_encoder.")[1] for name, _ in adapter_parameters(segmenter)
-    }
+    layers = {name.split(".lora_")[0].split("vision_encoder.")[1] for name, _ in adapter_parameters(segmenter)}
     parts = ["attn.qkv"] + (["attn.proj", "mlp.lin1", "mlp.lin2"] if target == "all-linear" else [])
     assert layers == {f"layers.{i}.{part}" for i in range(2) for part in parts}
 
@@ -169,9 +165,7 @@ def test_query_value_update_is_the_papers_two_updates() -> None:
     segmenter = with_lora("qv", rank=rank)
     oracle = QueryValueOracle(segmenter, rank)
     parameters = [parameter for _, parameter in adapter_parameters(segmenter)]
-    optimisers = [
-        torch.optim.Adam(weights, lr=1e-2, weight_decay=0.1) for weights in (parameters, oracle.factors)
-    ]
+    optimisers = [torch.optim.Adam(weights, lr=1e-2, weight_decay=0.1) for weights in (parameters, oracle.factors)]
     for step in range(4):
         answers = [segmenter.encode(PIXELS), oracle.segmenter.encode(PIXELS)]
         torch.testing.assert_close(answers[0], answers[1], rtol=1e-4, atol=1e-4, msg=f"step {step}")
@@ -199,8 +193,7 @@ def test_query_value_update_leaves_keys_exactly_as_they_were(tmp_path: Path) -> 
     train(segmenter)
     _assert_structure(segmenter, rank=4)
     before, after = (
-        model.vision_encoder.layers[0].attn.qkv.weight.chunk(3)[1]
-        for model in (tiny_sam(), merged_model(segmenter))
+        model.vision_encoder.layers[0].attn.qkv.weight.chunk(3)[1] for model in (tiny_sam(), merged_model(segmenter))
     )
     assert torch.equal(before, after)
 

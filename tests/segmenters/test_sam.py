@@ -61,11 +61,9 @@ def test_encoder_computes_what_the_original_does(segmenter: SamSegmenter) -> Non
         torch.testing.assert_close(features, oracle.encode(state, image), rtol=1e-4, atol=1e-4)
 
 
-def test_every_kind_of_prompt_is_asked_as_the_original_asks(
-    segmenter: SamSegmenter, features: Tensor
-) -> None:
+def test_every_kind_of_prompt_is_asked_as_the_original_asks(segmenter: SamSegmenter, features: Tensor) -> None:
     """Mixed in one call, padding anywhere: each answer is that of the original to that prompt alone."""
-    box, mask = boxes(8), mask_prompts(8)
+    box, mask = boxes(11), mask_prompts(11)
     clicks = [(10.0, 12.0, 1), (40.0, 50.0, 0), (33.0, 8.0, 1)]
     nothing = (0.0, 0.0, -1)
     asked: list[tuple[bool, list[tuple[float, float, int]], bool]] = [
@@ -77,6 +75,9 @@ def test_every_kind_of_prompt_is_asked_as_the_original_asks(
         (True, [], True),
         (False, [clicks[1]], True),
         (True, [clicks[2]], True),
+        (False, clicks[::-1], False),  # kinds met before: answers must find their way back in order
+        (True, [], False),
+        (False, [clicks[2]], False),
     ]
     padded = [given + [nothing] * (3 - len(given)) for _, given, _ in asked]
     padded[2] = [nothing, clicks[0], nothing]  # padding need not come last
@@ -87,7 +88,7 @@ def test_every_kind_of_prompt_is_asked_as_the_original_asks(
         point_labels=points[..., 2].long(),
         masks=torch.where(torch.tensor([[[has]] for _, _, has in asked]), mask, NAN),
     )
-    index = torch.tensor([0, 1, 1, 0, 1, 0, 0, 1])
+    index = torch.tensor([0, 1, 1, 0, 1, 0, 0, 1, 0, 1, 0])
     with torch.no_grad():
         answer = segmenter.decode(features, prompts, index)
     state = to_official(segmenter.sam)
@@ -134,9 +135,7 @@ def test_chunks_and_batches_change_nothing(segmenter: SamSegmenter, features: Te
             assert_same(alone, whole[row : row + 1])
 
 
-def test_gradients_are_the_same_with_and_without_recomputation(
-    segmenter: SamSegmenter, features: Tensor
-) -> None:
+def test_gradients_are_the_same_with_and_without_recomputation(segmenter: SamSegmenter, features: Tensor) -> None:
     prompts = Prompts.cat([Prompts(boxes=boxes(5)), Prompts(masks=mask_prompts(4))])
     gradients = []
     for chunk in (100, 2):
