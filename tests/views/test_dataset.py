@@ -1,6 +1,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from pydantic import ValidationError
@@ -10,8 +11,10 @@ from torch.utils.data import DataLoader
 from tests.tiny import tiny_segmenter
 from tests.views.scenes import boxed, with_mask, write_sample
 from wesam.errors import WesamError
+from wesam.labels.images import read_image
 from wesam.segmenters.base import Segmenter
 from wesam.types import Instance, Sample
+from wesam.views import dataset as dataset_module
 from wesam.views.batch import Batch
 from wesam.views.dataset import TargetDataset, ViewItem, ViewSettings, collate
 from wesam.views.photometric import PhotometricSettings
@@ -144,6 +147,33 @@ def test_loader_processes_and_resumes_change_nothing(samples: list[Sample], segm
 
     for expected, got in zip(batches(0, 0)[start:], batches(2, start), strict=True):
         assert_equal(expected, got)
+
+
+def test_kept_pixels_give_the_same_items_within_their_bound(
+    samples: list[Sample], segmenter: Segmenter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads: list[Path] = []
+
+    def counted(path: Path) -> np.ndarray:
+        reads.append(path)
+        return read_image(path)
+
+    monkeypatch.setattr(dataset_module, "read_image", counted)
+    keys = [(epoch, index) for epoch in range(4) for index in range(2)]
+
+    def items(bytes_kept: int) -> list[ViewItem]:
+        monkeypatch.setattr(dataset_module, "_BYTES_KEPT", bytes_kept)
+        reads.clear()
+        data = dataset(samples, segmenter)
+        return [data[key] for key in keys]
+
+    fresh = items(0)
+    assert len(reads) == len(keys)
+    for limit, expected_reads in ((2**20, 2), (3 * 64 * 32, 1 + 4)):
+        for one, other in zip(fresh, items(limit), strict=True):
+            assert torch.equal(one.weak, other.weak)
+            assert torch.equal(one.strong, other.strong)
+        assert len(reads) == expected_reads
 
 
 def test_no_more_objects_than_asked_for_and_all_of_them_in_turn(tmp_path: Path, segmenter: Segmenter) -> None:

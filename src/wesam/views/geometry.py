@@ -72,20 +72,35 @@ class Geometry:
     def image(self, image: NDArray[np.uint8]) -> Tensor:
         """The view's pixels before normalisation and padding.
 
-        The resize is Pillow's antialiased bilinear one, on 8 bits, as in the official SAM.
-
         Args:
             image: the whole image, (H, W, 3) uint8 RGB.
 
         Returns:
             (3, h, w) float32 in [0, 1], with (h, w) = `resized`.
         """
+        return self.from_resized(self.resize(image))
+
+    def resize(self, image: NDArray[np.uint8]) -> Tensor:
+        """The first half of `image`, which no flip changes: crop, and resize as the official SAM does.
+
+        That is Pillow's antialiased bilinear resize on 8 bits.
+
+        Args:
+            image: the whole image, (H, W, 3) uint8 RGB.
+
+        Returns:
+            (3, h, w) uint8, upright.
+        """
         self._check_inside(image.shape[:2])
         x0, y0, x1, y1 = self.crop
         height, width = self.resized
         crop = Image.fromarray(np.ascontiguousarray(image[y0:y1, x0:x1]))
         pixels = torch.from_numpy(np.array(crop.resize((width, height), Image.Resampling.BILINEAR)))
-        return self._flip(pixels.permute(2, 0, 1)).float() / 255
+        return pixels.permute(2, 0, 1)
+
+    def from_resized(self, pixels: Tensor) -> Tensor:
+        """The second half of `image`: mirrors what `resize` gave and scales it to [0, 1]."""
+        return self._flip(pixels).float() / 255
 
     def boxes(self, boxes: Tensor) -> Tensor:
         """Boxes (N, 4) from the image frame to the input frame; NaN rows (no box) stay NaN."""
