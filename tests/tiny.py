@@ -24,9 +24,7 @@ def tiny_config(input_size: int = 64) -> SamConfig:
         initializer_range=0.02,  # the default of 1e-10 is meant for loading weights
     )
     vision.scale = 1.0  # likewise hidden_size // 2, under which neighbouring points have unrelated codes
-    prompt = SamPromptEncoderConfig(
-        hidden_size=16, image_size=input_size, patch_size=16, mask_input_channels=8
-    )
+    prompt = SamPromptEncoderConfig(hidden_size=16, image_size=input_size, patch_size=16, mask_input_channels=8)
     decoder = SamMaskDecoderConfig(hidden_size=16, num_attention_heads=8, mlp_dim=32, iou_head_hidden_dim=16)
     return SamConfig(vision_config=vision, prompt_encoder_config=prompt, mask_decoder_config=decoder)
 

@@ -54,9 +54,7 @@ def _read(model: str | Path) -> tuple[SamModel, _Pixel, _Pixel]:
         return load_official(path), SAM_PIXEL_MEAN, SAM_PIXEL_STD
     if path.is_dir():
         return _from_transformers(str(path), local=True)
-    ways = (
-        "a folder in transformers' format, an original SAM .pth, a bundled name, or a hub id like owner/name"
-    )
+    ways = "a folder in transformers' format, an original SAM .pth, a bundled name, or a hub id like owner/name"
     if isinstance(model, Path) or path.suffix in (".pth", ".pt") or model.startswith((".", "/", "~")):
         raise WesamError(f"model {model}: no such file or folder; expected {ways}")
     if "/" not in model:
@@ -115,9 +113,7 @@ def _from_transformers(source: str, local: bool) -> tuple[SamModel, _Pixel, _Pix
 def _pixel_statistics(source: str, local: bool) -> tuple[_Pixel, _Pixel]:
     """Mean and standard deviation that the model's image processor names, or SAM's own where it has none."""
     try:
-        processor: dict[str, Any] = ImageProcessingMixin.get_image_processor_dict(
-            source, local_files_only=local
-        )[0]
+        processor: dict[str, Any] = ImageProcessingMixin.get_image_processor_dict(source, local_files_only=local)[0]
     except OSError:
         return SAM_PIXEL_MEAN, SAM_PIXEL_STD
     mean = processor.get("image_mean", SAM_PIXEL_MEAN)
@@ -139,9 +135,7 @@ def _device(device: str) -> torch.device:
     try:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
-        raise WesamError(
-            f"device: expected auto or a device of this machine, got {device}: {error}"
-        ) from error
+        raise WesamError(f"device: expected auto or a device of this machine, got {device}: {error}") from error
     return torch.device(device)
 
 

@@ -188,9 +188,7 @@ def save_adapter(segmenter: SamSegmenter, folder: Path) -> None:
         segmenter.network.save_pretrained(partial, save_embedding_layers=False)
         (partial / "README.md").unlink(missing_ok=True)  # an unfilled form
         if segmenter.lora is not None:
-            (partial / _SETTINGS).write_text(
-                segmenter.lora.model_dump_json(indent=2) + "\n", encoding="utf-8"
-            )
+            (partial / _SETTINGS).write_text(segmenter.lora.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
 
 def attach_adapter(segmenter: SamSegmenter, folder: Path, trainable: bool = False) -> None:
@@ -228,9 +226,7 @@ def attach_adapter(segmenter: SamSegmenter, folder: Path, trainable: bool = Fals
 def _read_adapter(folder: Path) -> tuple[LoraConfig, dict[str, Tensor], LoraSettings | None]:
     for name in (_CONFIG, _WEIGHTS):
         if not (folder / name).is_file():
-            raise WesamError(
-                f"{folder}: expected a peft folder with {_CONFIG} and {_WEIGHTS}, got none of {name}"
-            )
+            raise WesamError(f"{folder}: expected a peft folder with {_CONFIG} and {_WEIGHTS}, got none of {name}")
     try:
         config = PeftConfig.from_pretrained(str(folder))
     except (ValueError, KeyError, TypeError) as error:

@@ -96,9 +96,7 @@ def from_official(state: Mapping[str, Tensor]) -> SamModel:
         with torch.device("meta"):
             model = SamModel(config)
     except ValueError as error:  # widths that the heads do not divide
-        raise WesamError(
-            f"expected the shapes of a SAM, got ones of which none can be built: {error}"
-        ) from error
+        raise WesamError(f"expected the shapes of a SAM, got ones of which none can be built: {error}") from error
     names = _names(model)
     _check(state, {names[name]: tuple(tensor.shape) for name, tensor in _tensors(model).items()})
     own = {name: state[official].float() for name, official in names.items()}
@@ -160,14 +158,11 @@ def config_from_official(state: Mapping[str, Tensor]) -> SamConfig:
     width, channels, patch, _ = sizes("image_encoder.patch_embed.proj.weight", 4)
     grid = sizes("image_encoder.pos_embed", 4)[1]
     depth = count(r"image_encoder\.blocks\.(\d+)\.")
-    reaches = [
-        (sizes(f"image_encoder.blocks.{i}.attn.rel_pos_h", 2)[0] + 1) // 2 for i in range(max(depth, 1))
-    ]
+    reaches = [(sizes(f"image_encoder.blocks.{i}.attn.rel_pos_h", 2)[0] + 1) // 2 for i in range(max(depth, 1))]
     windows = sorted({reach for reach in reaches if reach != grid})
     if len(windows) > 1:
         raise WesamError(
-            f"image_encoder.blocks.*.attn.rel_pos_h: expected one window size beside the grid of {grid}, "
-            f"got {windows}"
+            f"image_encoder.blocks.*.attn.rel_pos_h: expected one window size beside the grid of {grid}, got {windows}"
         )
     head_width = sizes("image_encoder.blocks.0.attn.rel_pos_h", 2)[1]
     vision = SamVisionConfig(

@@ -74,9 +74,7 @@ class SamSegmenter(Segmenter):
 
     def encode(self, pixels: Tensor) -> Tensor:
         if pixels.ndim != 4 or pixels.shape[1:] != (3, self.input_size, self.input_size):
-            raise ValueError(
-                f"expected pixels (B, 3, {self.input_size}, {self.input_size}), got {tuple(pixels.shape)}"
-            )
+            raise ValueError(f"expected pixels (B, 3, {self.input_size}, {self.input_size}), got {tuple(pixels.shape)}")
         with self._autocast(pixels.device):
             features: Tensor = self.sam.vision_encoder(pixels).last_hidden_state
         return features.float()
@@ -92,13 +90,10 @@ class SamSegmenter(Segmenter):
             raise ValueError(f"expected image_index ({len(prompts)},), got {tuple(image_index.shape)}")
         if prompts.masks is not None and prompts.masks.shape[1:] != (self.mask_grid, self.mask_grid):
             raise ValueError(
-                f"expected mask prompts (N, {self.mask_grid}, {self.mask_grid}), "
-                f"got {tuple(prompts.masks.shape)}"
+                f"expected mask prompts (N, {self.mask_grid}, {self.mask_grid}), got {tuple(prompts.masks.shape)}"
             )
         if len(prompts) == 0:
-            return MaskPrediction(
-                features.new_zeros(0, self.mask_grid, self.mask_grid), features.new_zeros(0)
-            )
+            return MaskPrediction(features.new_zeros(0, self.mask_grid, self.mask_grid), features.new_zeros(0))
 
         with torch.autocast(features.device.type, enabled=False):
             position = self.sam.get_image_wide_positional_embeddings()
@@ -107,9 +102,7 @@ class SamSegmenter(Segmenter):
         for group in groups:
             index = image_index if len(groups) == 1 else image_index[group.rows]
             parts += self._decode_group(features, position, group.prompts, index)
-        answer = MaskPrediction(
-            torch.cat([part[0] for part in parts]), torch.cat([part[1] for part in parts])
-        )
+        answer = MaskPrediction(torch.cat([part[0] for part in parts]), torch.cat([part[1] for part in parts]))
         return answer if len(groups) == 1 else answer[torch.cat([group.rows for group in groups]).argsort()]
 
     def _decode_group(
@@ -207,9 +200,7 @@ def _group_by_kind(prompts: Prompts) -> list[_Group]:
     for row, (box, mask, count) in enumerate(torch.stack([boxes, masks, points], 1).tolist()):
         kinds.setdefault((box, mask, count), []).append(row)
     if (0, 0, 0) in kinds:
-        raise WesamError(
-            f"prompts: expected a box, points or a mask for each, got none at row {kinds[0, 0, 0][0]}"
-        )
+        raise WesamError(f"prompts: expected a box, points or a mask for each, got none at row {kinds[0, 0, 0][0]}")
 
     groups = []
     for (box, mask, count), members in kinds.items():
