@@ -21,7 +21,5 @@ def bundled_model_path(name: str) -> Path:
         WesamError: if there is no such model; the message lists those there are.
     """
     if name not in bundled_models():
-        raise WesamError(
-            f"bundled model: expected one of {', '.join(bundled_models()) or '(none)'}, got {name!r}"
-        )
+        raise WesamError(f"bundled model: expected one of {', '.join(bundled_models()) or '(none)'}, got {name!r}")
     return _FOLDER / name

@@ -1,0 +1,276 @@
+"""The recipe that trains the bundled model on procedural scenes, on CPU or GPU, resumable at any step.
+
+Run with `torchrun --nproc_per_node 2 -m wesam.synthetic.pretrain --config wesam-tiny.yaml`, or in one process
+with `python -m`. On a CPU two processes of one thread each are faster than one process of two threads.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import yaml
+from accelerate import Accelerator
+from accelerate.utils import DistributedDataParallelKwargs, InitProcessGroupKwargs, set_seed
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor, nn
+from transformers import SamModel
+
+from wesam.synthetic import probe
+from wesam.synthetic.batches import Batch, sample_batch
+from wesam.synthetic.canvas import Scene
+from wesam.synthetic.network import NetworkConfig
+from wesam.synthetic.pool import Pool, draw_pool
+from wesam.synthetic.step import PretrainNet
+
+
+class PretrainConfig(BaseModel):
+    """Everything the recipe depends on. Unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    out: Path = Field(default=Path("runs/pretrain"), description="run folder: checkpoints, curve, exported model")
+    pool: Path = Field(default=Path("runs/pool"), description="folder of scenes drawn ahead")
+    pool_shards: int = Field(default=64, description="shards of 256 scenes drawn if the pool is smaller")
+    network: NetworkConfig = Field(default_factory=lambda: NetworkConfig(), description="size of the model")
+    seed: int = Field(default=0, description="of weights, batches and prompts")
+    steps: int = Field(default=8000, description="optimiser steps in all")
+    images: int = Field(default=8, description="images a process and step")
+    instances: int = Field(default=8, description="instances an image: half asked by box, half by points")
+    extra: int = Field(default=2, description="instances an image in the rotating third kind of prompt")
+    matrix_rate: float = Field(default=2e-3, description="learning rate of matrices (Muon)")
+    rate: float = Field(default=1e-3, description="learning rate of everything else (AdamW)")
+    patch_rate: float = Field(default=2e-4, description="learning rate of the patch embedding (AdamW)")
+    weight_decay: float = Field(default=0.01, description="of matrices")
+    warmup: int = Field(default=150, description="steps of rising learning rate")
+    cooldown: float = Field(default=0.25, description="last share of the steps, over which the rate falls to 2 %")
+    blind_steps: int = Field(
+        default=400, description="first steps, where the decoder sees zeros and the encoder only its heads"
+    )
+    balanced_steps: int = Field(default=2000, description="steps over which the balanced cross-entropy fades out")
+    dense_weight: float = Field(
+        default=1.0, description="weight of the training-only heads; halved after balanced_steps"
+    )
+    ema: float = Field(default=0.998, description="decay of the averaged weights that are probed and exported")
+    bf16: bool = Field(default=True, description="bf16 autocast of encoder and decoder")
+    save_every: int = Field(default=250, description="steps between checkpoints")
+    probe_every: int = Field(default=500, description="steps between probes")
+    probe_scenes: int = Field(default=48, description="held-out scenes of each probe; 0 probes nothing")
+    packs: dict[str, Path] = Field(
+        default_factory=dict, description="COCO packs whose test masks are reported, never used to choose"
+    )
+    max_minutes: float | None = Field(default=None, description="stop, with a checkpoint, after this time")
+
+
+def load_config(path: Path) -> PretrainConfig:
+    """Read a YAML file."""
+    return PretrainConfig.model_validate(yaml.safe_load(path.read_text()) or {})
+
+
+def pretrain(config: PretrainConfig) -> Path:
+    """Train (or go on training) and return the folder of the exported model.
+
+    The state after step n depends on the config and n alone: an interrupted run ends with the same weights.
+    """
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "0")) or torch.get_num_threads())
+    accelerator = Accelerator(
+        kwargs_handlers=[
+            DistributedDataParallelKwargs(find_unused_parameters=True),
+            InitProcessGroupKwargs(timeout=timedelta(hours=1)),
+        ]
+    )
+    set_seed(config.seed)
+    config.out.mkdir(parents=True, exist_ok=True)
+    if accelerator.is_main_process:
+        (config.out / "config.yaml").write_text(yaml.safe_dump(json.loads(config.model_dump_json()), sort_keys=False))
+        if len(list(config.pool.glob("*.parents.json"))) < config.pool_shards:
+            draw_pool(config.pool, config.pool_shards, size=config.network.image_size, workers=os.cpu_count() or 1)
+    accelerator.wait_for_everyone()
+    pool = Pool(config.pool)
+
+    net = PretrainNet(config.network, config.extra, config.bf16).to(accelerator.device)
+    optimizers = _optimizers(net, config)
+    average = {name: value.detach().clone() for name, value in net.sam.state_dict().items()}
+    state_path = config.out / "state.pt"
+    step = 0
+    if state_path.exists():
+        state = torch.load(state_path, map_location="cpu", weights_only=True)
+        net.load_state_dict(state["net"])
+        average, step = state["average"], state["step"]
+        for optimizer, saved in zip(optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(saved)
+    model: nn.Module = accelerator.prepare_model(net)
+    watch = _Watch(config, net, average) if accelerator.is_main_process else None
+
+    started, seen = time.perf_counter(), step
+    while step < config.steps:
+        pick = [config.seed, step, accelerator.process_index]
+        batch = sample_batch(pool, np.random.default_rng(pick), config.images, config.instances)
+        batch = Batch(**{name: value.to(accelerator.device) for name, value in vars(batch).items()})
+        fade = max(0.0, 1 - step / max(1, config.balanced_steps))
+        _set_rates(optimizers, config, step)
+        blind = step < config.blind_steps
+        # one seed for every process, so that all decode the same kinds and counts of prompts
+        losses = model(batch, config.seed * 1_000_003 + step, step, blind, fade)
+        dense = config.dense_weight * (0.5 + 0.5 * fade)
+        total = torch.stack(
+            [(dense if n in ("edges", "colours", "affinity") else 1.0) * v for n, v in losses.items() if n[0] != "~"]
+        ).sum()
+        accelerator.backward(total)
+        norm = nn.utils.clip_grad_norm_(net.parameters(), 5.0)
+        if not torch.isfinite(norm):
+            raise RuntimeError(f"step {step}: gradient norm is {norm.item()}")
+        for optimizer in optimizers:
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+        step += 1
+        _follow(average, net.sam, min(config.ema, (step + 1) / (step + 10)))
+        last = step == config.steps
+        late = config.max_minutes is not None and time.perf_counter() - started > 60 * config.max_minutes
+        if config.max_minutes is not None:  # clocks differ: all processes stop where the first one says
+            late = bool(accelerator.reduce(torch.tensor(float(late), device=accelerator.device)).item() > 0)
+        if watch:
+            watch.note(
+                step,
+                losses,
+                norm,
+                (step - seen) * config.images * accelerator.num_processes / (time.perf_counter() - started),
+            )
+            if step % config.save_every == 0 or last or late:
+                _save(
+                    state_path,
+                    {
+                        "net": net.state_dict(),
+                        "average": average,
+                        "step": step,
+                        "optimizers": [o.state_dict() for o in optimizers],
+                    },
+                )
+            if step % config.probe_every == 0 or last:
+                watch.probe(step)
+        if late:
+            break
+    if watch:
+        watch.averaged().half().save_pretrained(config.out / "model")
+    accelerator.wait_for_everyone()
+    return config.out / "model"
+
+
+def _optimizers(net: PretrainNet, config: PretrainConfig) -> list[torch.optim.Optimizer]:
+    """Muon for the matrices of attention and MLPs, AdamW for the rest (Jordan et al. 2024)."""
+    matrices, patch, rest = [], [], []
+    for name, parameter in net.named_parameters():
+        if "patch_embed" in name:
+            patch.append(parameter)
+        elif parameter.ndim == 2 and not any(part in name for part in ("rel_pos", "embed", "token")):
+            matrices.append(parameter)
+        elif parameter.requires_grad and "shared_" not in name:
+            rest.append(parameter)
+    return [
+        torch.optim.Muon(
+            matrices, lr=config.matrix_rate, weight_decay=config.weight_decay, adjust_lr_fn="match_rms_adamw",
+        ),
+        torch.optim.AdamW(
+            [{"params": rest, "rate": config.rate}, {"params": patch, "rate": config.patch_rate}],
+            lr=config.rate, betas=(0.9, 0.98), weight_decay=0.0,
+        ),
+    ]  # fmt: skip
+
+
+def _set_rates(optimizers: list[torch.optim.Optimizer], config: PretrainConfig, step: int) -> None:
+    """Warm-up, plateau, linear cool-down: a plateau can be prolonged by a later run."""
+    tail = max(1.0, config.cooldown * config.steps)
+    factor = min((step + 1) / max(1, config.warmup), max(0.02, (config.steps - step) / tail), 1.0)
+    for group in (g for optimizer in optimizers for g in optimizer.param_groups):
+        group["lr"] = factor * group.get("rate", config.matrix_rate)
+
+
+@torch.no_grad()
+def _follow(average: dict[str, Tensor], sam: SamModel, decay: float) -> None:
+    for name, value in sam.state_dict().items():
+        average[name].lerp_(value, 1 - decay)
+
+
+def _save(path: Path, state: dict[str, Any]) -> None:
+    """Atomic: a reader or a crash never meets half a checkpoint."""
+    temporary = path.with_suffix(".part")
+    torch.save(state, temporary)
+    temporary.replace(path)
+
+
+class _Watch:
+    """Writes the loss curve and probes the averaged model; lives in the main process alone."""
+
+    def __init__(self, config: PretrainConfig, net: PretrainNet, average: dict[str, Tensor]) -> None:
+        self.config, self.average = config, average
+        self.template: SamModel = PretrainNet(config.network).sam
+        self.curve = config.out / "curve.jsonl"
+        self.sums: dict[str, float] = {}
+        self.count = 0
+        self.sets: dict[str, list[Scene]] = {}
+        if config.probe_scenes:
+            self.sets["scenes"] = probe.scenes("source", 1_000_000, config.probe_scenes)
+            for name, path in config.packs.items():
+                self.sets[name] = probe.pack_scenes(path, config.probe_scenes // 2)
+        if self.sets and not self.curve.exists():
+            self._write({"step": 0, "trivial": {name: probe.trivial(test, 4) for name, test in self.sets.items()}})
+
+    def _write(self, row: dict[str, Any]) -> None:
+        row = {"time": time.strftime("%H:%M:%S", time.gmtime()), **row}
+        with self.curve.open("a") as file:
+            file.write(json.dumps(row) + "\n")
+        print(json.dumps(row), flush=True)
+
+    def note(self, step: int, losses: dict[str, Tensor], norm: Tensor, rate: float, every: int = 50) -> None:
+        """Mean losses of every 50 steps."""
+        for name, value in {**losses, "norm": norm}.items():
+            self.sums[name] = self.sums.get(name, 0.0) + float(value.detach())
+            self.sums[f"#{name}"] = self.sums.get(f"#{name}", 0.0) + 1
+        if step % every == 0:
+            means = {n: round(v / self.sums[f"#{n}"], 4) for n, v in self.sums.items() if n[0] != "#"}
+            self._write({"step": step, "images_per_s": round(rate, 1), **means})
+            self.sums = {}
+
+    def averaged(self) -> SamModel:
+        """The averaged weights as a model on the CPU."""
+        self.template.load_state_dict(self.average)
+        return self.template
+
+    def probe(self, step: int) -> None:
+        """Box and point answers and the embedding swap."""
+        if not self.sets:
+            return
+        sam = self.averaged()
+        row: dict[str, Any] = {"step": step}
+        for name, test in self.sets.items():
+            box, points = (probe.evaluate(sam, test, kind, most=8) for kind in ("box", "points"))
+            row[name] = {
+                "box": round(box["miou"], 2),
+                "points": round(points["miou"], 2),
+                "iou corr": round(box["correlation"], 3),
+            }
+            if name == "scenes":
+                row[name] |= {
+                    f"box {s}": round(probe.evaluate(sam, test, "box", s, most=8)["miou"], 2)
+                    for s in ("other", "zeros")
+                }
+                row[name] |= {"points other": round(probe.evaluate(sam, test, "points", "other", most=8)["miou"], 2)}
+        self._write({"probe": row})
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description="Train the bundled model on procedural scenes.")
+    parser.add_argument("--config", type=Path, required=True)
+    print(pretrain(load_config(parser.parse_args().config)))
+
+
+if __name__ == "__main__":
+    main()

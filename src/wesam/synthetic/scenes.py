@@ -1,0 +1,47 @@
+"""One scene of a family, deterministic from (family, seed, index)."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wesam.errors import WesamError
+from wesam.synthetic.canvas import Canvas, Scene, develop, instance_masks
+from wesam.synthetic.source import source
+
+Painter = Callable[[np.random.Generator, Canvas], None]
+
+#: Family name -> painter.
+FAMILIES: dict[str, Painter] = {"source": source}
+
+
+def draw(family: str, seed: int, index: int, size: int = 256) -> tuple[NDArray[np.uint8], Canvas]:
+    """The developed picture, (S, S, 3) uint8 RGB, and the canvas with its labels.
+
+    Raises:
+        WesamError: if the family is unknown.
+    """
+    if family not in FAMILIES:
+        raise WesamError(f"family: expected one of {', '.join(FAMILIES)}, got {family!r}")
+    rng = np.random.default_rng([zlib.crc32(family.encode()), seed, index])
+    canvas = Canvas(size)
+    FAMILIES[family](rng, canvas)
+    return develop(rng, canvas.image), canvas
+
+
+def generate(family: str, seed: int, index: int, size: int = 256) -> Scene:
+    """One scene; the same arguments always give the same pixels.
+
+    Args:
+        family: a key of `FAMILIES`.
+        seed: of the data set.
+        index: of the scene in it.
+        size: side in pixels.
+    Returns:
+        a `Scene` with at least one instance.
+    """
+    image, canvas = draw(family, seed, index, size)
+    return Scene(image, instance_masks(canvas.labels, canvas.parents))
