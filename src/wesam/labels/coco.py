@@ -133,8 +133,9 @@ class _CocoReader:
             elif box is None and rle is None:
                 self.tell(field, "expected bbox or segmentation, got neither")
             else:
-                category = categories.get(entry.get("category_id", ""), "")
-                instances[image_id].append(Instance(name, box, rle=rle, category=category))
+                category = entry.get("category_id")
+                label = categories.get(category, "") if _is_id(category) else ""
+                instances[image_id].append(Instance(name, box, rle=rle, category=label))
         if crowds:
             self.tell("annotations", f"{crowds} crowd regions (iscrowd) are left out", "note")
         if lost:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from wesam.errors import WesamError
 
@@ -26,8 +26,16 @@ SUFFIXES = frozenset({".bmp", ".gif", ".jp2", ".jpeg", ".jpg", ".pgm", ".png", "
 # Darkest and brightest 0.1 % of a 16-bit or float image saturate, so that single hot pixels do not dim it.
 _STRETCH_PERCENTILES = (0.1, 99.9)
 
-# EXIF orientations that exchange width and height.
-_TRANSPOSING = (5, 6, 7, 8)
+# What turns a stored image upright, by its EXIF orientation; those from 5 on exchange width and height.
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 _pillow_limit = threading.Lock()
 
@@ -52,7 +60,9 @@ def read_image(path: str | Path, max_pixels: int = MAX_PIXELS) -> NDArray[np.uin
             (such as float RGB) that has no reading as RGB.
     """
     with _opened(path, max_pixels) as image:
-        upright = ImageOps.exif_transpose(image)
+        # Pillow turns a TIFF upright while it decodes.
+        turn = None if image.format == "TIFF" else _UPRIGHT.get(_orientation(image))
+        upright = image if turn is None else image.transpose(turn)
         if upright.mode in ("I", "F") or upright.mode.startswith("I;16"):
             grey = _stretched(np.asarray(upright, dtype=np.float32))
             return np.repeat(grey[:, :, None], 3, axis=2)
@@ -75,9 +85,7 @@ def image_size(path: str | Path, max_pixels: int = MAX_PIXELS) -> tuple[int, int
             # Pillow releases differ in whether `size` of an unread TIFF is upright; its tags never are.
             tags = image.tag_v2  # type: ignore[attr-defined]
             width, height = int(tags[ExifTags.Base.ImageWidth]), int(tags[ExifTags.Base.ImageLength])
-        if image.getexif().get(ExifTags.Base.Orientation) in _TRANSPOSING:
-            return height, width
-        return width, height
+        return (height, width) if _orientation(image) in (5, 6, 7, 8) else (width, height)
 
 
 def verify_image(path: str | Path, max_pixels: int = MAX_PIXELS) -> None:
@@ -140,6 +148,16 @@ def _open_header(path: str | Path) -> Image.Image:
             return Image.open(path)
         finally:
             Image.MAX_IMAGE_PIXELS = limit
+
+
+def _orientation(image: Image.Image) -> int:
+    """EXIF orientation as the file's header has it; 1 (upright) where it has none."""
+    try:
+        # The base class's method: that of PNG decodes all pixels to look behind them.
+        orientation = Image.Image.getexif(image).get(ExifTags.Base.Orientation)
+    except Exception:  # damaged metadata: every viewer shows such an image as it is stored
+        return 1
+    return orientation if isinstance(orientation, int) else 1
 
 
 def _stretched(values: NDArray[np.float32]) -> NDArray[np.uint8]:

@@ -92,31 +92,50 @@ def fit_rle(size: object, counts: object, width: int, height: int) -> dict[str, 
         width, height: size of the image in pixels.
 
     Raises:
-        WesamError: if `size` is not the image's, the runs do not add up to it, or no pixel is covered.
+        WesamError: if `size` is not the image's, `counts` is damaged or does not add up to it, or no
+            pixel is covered.
     """
     if size != [height, width]:
         raise WesamError(f"expected RLE size [{height}, {width}] (height, width), got {reprlib.repr(size)}")
-    broken = f"expected RLE counts that add up to {height} x {width} pixels, got {reprlib.repr(counts)}"
-    if isinstance(counts, list):
-        if not all(isinstance(run, int) and run >= 0 for run in counts) or sum(counts) != height * width:
-            raise WesamError(broken)
-        rle = coco_mask.frPyObjects({"size": size, "counts": counts}, height, width)
-    elif isinstance(counts, str) and counts.isascii():
-        rle = {"size": size, "counts": counts.encode()}
-        try:
-            decoded = coco_mask.decode(rle)
-        except ValueError as error:  # the runs exceed the image
-            raise WesamError(broken) from error
-        # Runs that fall short leave the rest of pycocotools' mask undefined. Its merge writes the same runs
-        # in their one normal form, which they share with the decoded mask only if nothing is missing.
-        rle = coco_mask.merge([rle, rle])
-        if coco_mask.encode(decoded)["counts"] != rle["counts"]:
-            raise WesamError(broken)
+    if isinstance(counts, str):
+        runs = _run_lengths(counts)
+    elif isinstance(counts, list) and all(isinstance(run, int) for run in counts):
+        runs = counts
     else:
-        raise WesamError(f"expected RLE counts as a list or text, got {reprlib.repr(counts)}")
+        raise WesamError(f"expected RLE counts as a list of whole numbers or as text, got {reprlib.repr(counts)}")
+    if any(run < 0 for run in runs) or sum(runs) != height * width:
+        raise WesamError(
+            f"expected RLE counts that add up to {height} x {width} pixels, got {reprlib.repr(counts)} "
+            f"with a sum of {sum(runs)}"
+        )
+    rle: dict[str, Any] = coco_mask.frPyObjects({"size": size, "counts": runs}, height, width)
     if not coco_mask.area(rle):
         raise WesamError("expected a mask that covers a pixel, got an empty one")
-    return cast("dict[str, Any]", rle)
+    return rle
+
+
+def _run_lengths(text: str) -> list[int]:
+    """COCO's text of run lengths, undone as `rleFrString` of its maskApi.c does it.
+
+    pycocotools trusts such a text: a damaged one gives undefined pixels, or ends the process.
+    """
+    runs: list[int] = []
+    value = shift = 0
+    for character in text:
+        bits = ord(character) - 48  # six: five of the value, and whether more of them follow
+        if not 0 <= bits < 64:
+            raise WesamError(f"expected RLE counts in COCO's compressed text, got {reprlib.repr(text)}")
+        value |= (bits & 31) << shift
+        shift += 5
+        if not bits & 32:
+            if bits & 16:  # the sign
+                value -= 1 << shift
+            # From the fourth run on, the difference to the last run of the same colour is written.
+            runs.append(value + (runs[-2] if len(runs) > 2 else 0))
+            value = shift = 0
+    if shift:
+        raise WesamError(f"expected RLE counts that are complete, got {reprlib.repr(text)}")
+    return runs
 
 
 def _check_not_empty(box: tuple[float, float, float, float]) -> None:

@@ -89,7 +89,7 @@ def _points(instances: Sequence[Instance], geometry: Geometry) -> tuple[Tensor, 
 
 
 def _masks(instances: Sequence[Instance], geometry: Geometry, mask_grid: int) -> Tensor | None:
-    """(N, m, m) logits over the padded input, NaN where an instance has no mask inside the crop; None if all lack one."""
+    """(N, m, m) logits over the padded input, NaN where no mask lies in the crop; None if no instance has one."""
     if all(instance.rle is None for instance in instances):
         return None  # a thousand boxes must not pay for masks
     logits = torch.full((len(instances), mask_grid, mask_grid), torch.nan)

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.labels.conftest import CocoSet
+from wesam.errors import WesamError
+from wesam.labels.check import check, load_samples
+
+
+@pytest.fixture
+def messy(coco: CocoSet) -> CocoSet:
+    """Two good instances, and one of each thing that can go wrong without being fatal."""
+    coco.add_image("broken.png").write_bytes(coco.images.joinpath("a.png").read_bytes()[:60])
+    coco.add_image("bare.png")
+    coco.add_image("tiny.png", width=20, height=50)
+    coco.add_image("spare.png")
+    coco.json["images"].pop()
+    coco.json["images"].append({"id": 9, "file_name": "gone.png"})
+    coco.add()
+    coco.add(image_id=2)
+    coco.add(image_id=4, bbox=[0, 0, 10, 10])
+    coco.add(bbox=[0, 0, -1, 1])
+    coco.add(image_id=77)
+    coco.add(id=100)
+    return coco
+
+
+def test_all_problems_at_once(messy: CocoSet) -> None:
+    report = check(messy.images, messy.labels)
+    assert report.fatal == ()
+    assert {(Path(p.file).name, p.field) for p in report.skipped} == {
+        ("labels.json", "images[4].file_name"),
+        ("labels.json", "annotations[3].bbox"),
+        ("labels.json", "annotations[4].image_id"),
+        ("labels.json", "annotations[5].id"),
+        ("broken.png", ""),
+    }
+    notes = "\n".join(str(note) for note in report.notes)
+    assert "tiny.png: a tiny image of 20 x 50 px" in notes
+    assert "1 image without a usable instance: bare.png" in notes
+    assert "1 image not in the labels: spare.png" in notes
+    assert (report.summary.images, report.summary.instances) == (2, 2)
+
+
+def test_the_report_reads_well(messy: CocoSet) -> None:
+    lines = str(check(messy.images, messy.labels)).splitlines()
+    assert lines[0].startswith("skip  labels.json: images[4].file_name: expected an image file")
+    assert lines[-1].startswith("2 images, 2 instances (2 boxes, 0 with points, 0 masks); objects of")
+    assert sum("broken.png" in line for line in lines) == 1
+
+
+def test_load_samples_keeps_what_is_usable(messy: CocoSet) -> None:
+    samples, report = load_samples(messy.images, messy.labels)
+    assert [(sample.id, len(sample.instances)) for sample in samples] == [("a.png", 1), ("tiny.png", 1)]
+    assert len(report.skipped) == 5
+
+
+def test_without_decoding_damage_stays_hidden(messy: CocoSet) -> None:
+    samples, _ = load_samples(messy.images, messy.labels, decode=False)
+    assert "broken.png" in [sample.id for sample in samples]
+
+
+def test_no_usable_instance_is_fatal(coco: CocoSet) -> None:
+    coco.add(bbox=[0, 0, 0, 0])
+    coco.add(bbox=[500, 0, 5, 5])
+    report = check(coco.images, coco.labels)
+    assert [p.message for p in report.fatal] == ["expected at least one usable instance, got none"]
+    assert len(report.skipped) == 2
+    with pytest.raises(WesamError, match="at least one usable instance"):
+        load_samples(coco.images, coco.labels)
+
+
+def test_a_broken_file_is_told_with_its_place(coco: CocoSet) -> None:
+    path = coco.root / "bad.json"
+    path.write_text('{"images": [')
+    with pytest.raises(WesamError, match=r"bad\.json: line 1 column 13: expected JSON"):
+        load_samples(coco.images, path)
+    assert len(check(coco.images, path).problems) == 1
+
+
+def test_missing_folder_is_fatal(coco: CocoSet) -> None:
+    assert [p.severity for p in check(coco.root / "nowhere", coco.labels).problems] == ["fatal"]
+
+
+def test_tiny_objects_are_noted_for_the_encoder_in_question(coco: CocoSet) -> None:
+    coco.add_image("large.png", width=1000, height=500)
+    for _ in range(3):
+        coco.add(image_id=2, bbox=[50, 50, 36, 36])
+    report = check(coco.images, coco.labels, input_size=256)
+    assert any("median object is 9 px on the encoder's 256-px input" in note.message for note in report.notes)
+    assert any("--tile 288" in note.message for note in report.notes)
+    assert not any("median" in note.message for note in check(coco.images, coco.labels, 1024).notes)
+    assert not any("median" in note.message for note in check(coco.images, coco.labels).notes)

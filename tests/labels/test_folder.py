@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import unicodedata
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from wesam.errors import WesamError
+from wesam.labels.folder import ImageFolder
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    for name in ("inside/a.png", "inside/sub/b.png", "outside.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (6, 4)).save(tmp_path / name)
+    return tmp_path / "inside"
+
+
+@pytest.mark.parametrize("name", ["sub/b.png", "./sub//b.png", "sub\\b.png"])
+def test_sub_folders_with_either_slash_have_one_id(root: Path, name: str) -> None:
+    found = ImageFolder(root).find(name)
+    assert (found.id, found.path, found.width, found.height) == ("sub/b.png", root / "sub" / "b.png", 6, 4)
+
+
+@pytest.mark.parametrize(("in_json", "on_disk"), [("NFC", "NFD"), ("NFD", "NFC"), ("NFC", "NFC")])
+def test_unicode_normal_forms(root: Path, in_json: str, on_disk: str) -> None:
+    path = root / unicodedata.normalize(on_disk, "é/ü.png")
+    path.parent.mkdir()
+    Image.new("L", (6, 4)).save(path)
+    found = ImageFolder(root).find(unicodedata.normalize(in_json, "é/ü.png"))
+    assert found.path.read_bytes() == path.read_bytes()
+    assert found.id == unicodedata.normalize(on_disk, "é/ü.png")
+
+
+@pytest.mark.parametrize(
+    "name", ["../outside.png", "sub/../../outside.png", "..\\outside.png", "C:\\x.png", "\\\\host\\share\\x.png"]
+)
+def test_names_that_lead_outside_are_refused(root: Path, name: str) -> None:
+    with pytest.raises(WesamError, match="expected a path inside the image folder"):
+        ImageFolder(root).find(name)
+
+
+def test_an_absolute_path_is_refused_even_into_the_folder(root: Path) -> None:
+    with pytest.raises(WesamError, match="expected a path inside the image folder"):
+        ImageFolder(root).find(str(root / "a.png"))
+
+
+@pytest.mark.parametrize("name", ["c.png", "sub", "a\0.png", "x" * 5000, "."])
+def test_missing_files(root: Path, name: str) -> None:
+    with pytest.raises(WesamError, match="found none"):
+        ImageFolder(root).find(name)
+
+
+def test_missing_folder(tmp_path: Path) -> None:
+    with pytest.raises(WesamError, match="expected a folder of images"):
+        ImageFolder(tmp_path / "nowhere")

@@ -1,0 +1,194 @@
+from __future__ import annotations
+
+import threading
+import unicodedata
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from wesam.errors import WesamError
+from wesam.labels.images import image_size, list_images, read_image, verify_image
+
+Save = Callable[..., Path]
+
+# A 3 x 2 image in which every pixel differs, and how EXIF says a viewer must turn what is stored.
+STORED = np.arange(18, dtype=np.uint8).reshape(2, 3, 3) * 10
+UPRIGHT = {
+    1: STORED,
+    2: STORED[:, ::-1],
+    3: STORED[::-1, ::-1],
+    4: STORED[::-1],
+    5: STORED.transpose(1, 0, 2),
+    6: np.rot90(STORED, -1),
+    7: np.rot90(STORED, 2).transpose(1, 0, 2),
+    8: np.rot90(STORED, 1),
+}
+
+
+def exif(orientation: int) -> Image.Exif:
+    tags = Image.Exif()
+    tags[0x0112] = orientation
+    return tags
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".webp"])
+@pytest.mark.parametrize("orientation", UPRIGHT)
+def test_pixels_and_size_are_upright(save_image: Save, suffix: str, orientation: int) -> None:
+    lossless = {"lossless": True} if suffix == ".webp" else {}
+    path = save_image(Image.fromarray(STORED), f"x{suffix}", exif=exif(orientation), **lossless)
+    expected = UPRIGHT[orientation]
+    np.testing.assert_array_equal(read_image(path), expected)
+    assert image_size(path) == (expected.shape[1], expected.shape[0])
+
+
+def test_jpeg_of_a_phone_held_upright(save_image: Save) -> None:
+    path = save_image(Image.new("RGB", (80, 40)), "phone.jpg", exif=exif(6))
+    assert image_size(path) == (40, 80)
+    assert read_image(path).shape == (80, 40, 3)
+
+
+def test_damaged_exif_does_not_cost_the_image(save_image: Save) -> None:
+    path = save_image(Image.fromarray(STORED), "x.png", exif=b"Exif\0\0no such thing")
+    np.testing.assert_array_equal(read_image(path), STORED)
+    assert image_size(path) == (3, 2)
+
+
+def test_grey_and_palette_and_black_and_white(save_image: Save) -> None:
+    grey = np.array([[0, 100, 255]], np.uint8)
+    for name, image, expected in [
+        ("grey.png", Image.fromarray(grey), grey),
+        ("palette.png", Image.fromarray(grey).convert("P"), grey),
+        ("bits.png", Image.fromarray(grey).convert("1", dither=Image.Dither.NONE), [[0, 0, 255]]),
+    ]:
+        pixels = read_image(save_image(image, name))
+        assert pixels.dtype == np.uint8
+        np.testing.assert_array_equal(pixels, np.repeat(np.array(expected)[..., None], 3, axis=2))
+
+
+def test_alpha_is_composited_over_white(save_image: Save) -> None:
+    rgba = np.array([[[200, 0, 0, 255], [200, 0, 0, 0], [0, 0, 0, 51]]], np.uint8)
+    expected = [[[200, 0, 0], [255, 255, 255], [204, 204, 204]]]
+    np.testing.assert_array_equal(read_image(save_image(Image.fromarray(rgba), "rgba.png")), expected)
+    grey_alpha = Image.fromarray(np.array([[[80, 255], [80, 0]]], np.uint8), "LA")
+    np.testing.assert_array_equal(read_image(save_image(grey_alpha, "la.png"))[0, :, 0], [80, 255])
+
+
+def test_palette_with_a_transparent_colour(save_image: Save) -> None:
+    image = Image.fromarray(np.array([[0, 1]], np.uint8), "P")
+    image.putpalette([10, 20, 30, 40, 50, 60])
+    path = save_image(image, "p.png", transparency=1)
+    np.testing.assert_array_equal(read_image(path), [[[10, 20, 30], [255, 255, 255]]])
+
+
+def test_cmyk(save_image: Save) -> None:
+    path = save_image(Image.new("CMYK", (8, 8), (0, 255, 255, 0)), "ink.jpg")
+    assert np.abs(read_image(path).astype(int) - [255, 0, 0]).max() < 5
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.linspace(300, 4000, 3000).reshape(50, 60).astype(np.uint16),  # 12 bits in 16, as microscopes write
+        np.linspace(-1, 1, 3000, dtype=np.float32).reshape(50, 60),
+        np.linspace(-70_000, 70_000, 3000).reshape(50, 60).astype(np.int32),
+    ],
+    ids=["uint16", "float32", "int32"],
+)
+def test_values_without_a_fixed_range_fill_the_bytes(save_image: Save, values: np.ndarray) -> None:
+    grey = read_image(save_image(Image.fromarray(values), "x.tif"))[..., 0]
+    assert grey.min() == 0
+    assert grey.max() == 255
+    assert (np.diff(grey.ravel().astype(int)) >= 0).all()
+    assert abs(int(grey[25, 0]) - 128) < 3
+
+
+def test_a_hot_pixel_does_not_dim_the_image_and_nan_is_black(save_image: Save) -> None:
+    values = np.linspace(0, 1, 10_000, dtype=np.float32).reshape(100, 100)
+    values[99, 99] = 1e6
+    values[0, 0] = np.nan
+    grey = read_image(save_image(Image.fromarray(values), "x.tif"))[..., 0]
+    assert grey[0, 0] == 0
+    assert abs(int(grey[50, 0]) - 128) < 3
+
+
+def test_a_constant_image_and_a_single_bright_speck(save_image: Save) -> None:
+    flat = np.full((100, 100), 700, np.uint16)
+    assert not read_image(save_image(Image.fromarray(flat), "flat.png")).any()
+    flat[3, 4] = 900
+    grey = read_image(save_image(Image.fromarray(flat), "speck.png"))[..., 0]
+    assert grey[3, 4] == 255
+    assert grey.sum() == 255
+
+
+def test_16_bit_colour_keeps_its_high_byte(tmp_path: Path) -> None:
+    path = tmp_path / "deep.png"
+    cv2.imwrite(str(path), np.full((4, 5, 3), (0x1122, 0x3344, 0x5566), np.uint16))  # OpenCV writes BGR
+    np.testing.assert_array_equal(read_image(path)[0, 0], [0x55, 0x33, 0x11])
+
+
+def test_what_pillow_cannot_read_as_rgb_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "float_rgb.tif"
+    cv2.imwrite(str(path), np.zeros((4, 5, 3), np.float32))
+    with pytest.raises(WesamError, match="float_rgb.tif: expected"):
+        read_image(path)
+
+
+@pytest.mark.parametrize("read", [read_image, image_size, verify_image])
+def test_missing_broken_and_huge_files_are_named(tmp_path: Path, save_image: Save, read: Callable[..., object]) -> None:
+    with pytest.raises(WesamError, match="nothing.png: .*no such file"):
+        read(tmp_path / "nothing.png")
+    (tmp_path / "text.png").write_text("hello")
+    with pytest.raises(WesamError, match="text.png: expected an image"):
+        read(tmp_path / "text.png")
+    (tmp_path / "empty.png").touch()
+    with pytest.raises(WesamError, match="empty.png: expected an image"):
+        read(tmp_path / "empty.png")
+    with pytest.raises(WesamError, match="expected a whole image"):
+        read(tmp_path)
+    path = save_image(Image.new("L", (30, 20)), "large.png")
+    read(path, max_pixels=600)
+    with pytest.raises(WesamError, match="large.png: expected at most 599 pixels, got 30 x 20"):
+        read(path, max_pixels=599)
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif"])
+def test_a_truncated_file_is_found_by_decoding(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"cut{suffix}"
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)).save(path)
+    verify_image(path)
+    read_image(path)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
+    assert image_size(path) == (64, 64)  # from the header alone
+    for read in (read_image, verify_image):
+        with pytest.raises(WesamError, match=f"cut{suffix}: expected"):
+            read(path)
+
+
+def test_pillows_own_limit_neither_binds_nor_is_lost(save_image: Save, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = save_image(Image.new("L", (30, 20)), "x.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    threads = [threading.Thread(target=image_size, args=(path,)) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert image_size(path) == (30, 20)
+    assert Image.MAX_IMAGE_PIXELS == 10
+
+
+def test_list_images_is_recursive_sorted_and_knows_unicode(tmp_path: Path) -> None:
+    names = ["b.PNG", "a/z.jpg", "a/ü.tif", "日本/画像.webp", unicodedata.normalize("NFD", "é.png")]
+    for name in [*names, "notes.txt", ".hidden.png", ".cache/x.png"]:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    found = [path.relative_to(tmp_path).as_posix() for path in list_images(tmp_path)]
+    assert found == sorted(names)
+
+
+def test_list_images_of_no_folder(tmp_path: Path) -> None:
+    with pytest.raises(WesamError, match="nowhere: expected a folder"):
+        list_images(tmp_path / "nowhere")
