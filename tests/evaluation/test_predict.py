@@ -13,6 +13,7 @@ from wesam.evaluation.metrics import mask_overlap
 from wesam.evaluation.predict import DEFAULT_OVERLAP, predict, predict_image, predict_sample
 from wesam.labels.images import read_image
 from wesam.prompts.weak_labels import weak_labels
+from wesam.types import MaskPrediction
 from wesam.views.dataset import ViewSettings
 
 
@@ -41,6 +42,16 @@ def test_tiles_keep_the_order_and_the_place_of_objects_and_sharpen_small_ones(br
     assert min(tiled) > 0.85
     assert min(whole) < 0.6
     assert tiled[2] == whole[2]  # too large for a tile: asked for on the whole image
+
+
+@pytest.mark.parametrize(("logit", "covered"), [(0.25, 1), (1e-4, 1), (0.0, 0), (-1e-4, 0)])
+def test_masks_are_cut_at_logit_0(brightness, disc_samples, monkeypatch, logit, covered):
+    def constant(self, features, prompts, image_index):
+        return MaskPrediction(torch.full((len(prompts), 64, 64), logit), torch.ones(len(prompts)))
+
+    monkeypatch.setattr(type(brightness), "decode", constant)
+    for prediction in predict_sample(brightness, weak_labels(disc_samples[0], "box")):
+        assert prediction.mask().mean() == covered
 
 
 def test_a_crowd_is_decoded_in_groups_and_gives_the_same(monkeypatch, disc_samples):

@@ -82,7 +82,7 @@ def _warnings(evaluation: Evaluation, swap: EmbeddingSwap | None) -> list[str]:
     found = []
     own = evaluation.methods[evaluation.judged].miou
     if evaluation.beaten_by:
-        others = " and ".join(
+        others = ", ".join(
             f"{METHOD_NAMES[name]} ({_percent(evaluation.methods[name].miou)})" for name in evaluation.beaten_by
         )
         found.append(
