@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 
 from wesam.errors import WesamError
 from wesam.labels.images import image_size, list_images
@@ -63,16 +63,11 @@ class ImageFolder:
         return ImageFile(path.relative_to(self.root).as_posix(), path, width, height)
 
     @cached_property
-    def ids(self) -> tuple[str, ...]:
-        """Ids of all images in the folder, labelled or not, sorted."""
-        return tuple(path.relative_to(self.root).as_posix() for path in list_images(self.root))
-
-    @cached_property
     def _by_normal_form(self) -> dict[str, Path]:
-        return {_normal_form(PurePosixPath(id_)): self.root / id_ for id_ in self.ids}
+        return {_normal_form(path.relative_to(self.root)): path for path in list_images(self.root)}
 
 
-def _normal_form(name: PurePosixPath) -> str:
+def _normal_form(name: PurePath) -> str:
     return unicodedata.normalize("NFC", name.as_posix())
 
 
