@@ -86,7 +86,7 @@ def grabcut(image: NDArray[np.uint8], box: Box) -> NDArray[np.bool_]:
     if len(np.unique(labels)) < 2:  # all inside or all outside: one of the two colour models has no pixels
         return filled
 
-    cv2.setRNGSeed(0)  # its k-means draws from OpenCV's global generator
+    cv2.setRNGSeed(0)  # its k-means may draw from OpenCV's global generator, depending on the release
     models = np.zeros((1, 65)), np.zeros((1, 65))
     cv2.grabCut(crop, labels, None, *models, _ITERATIONS, cv2.GC_INIT_WITH_MASK)
     found = (labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD)
