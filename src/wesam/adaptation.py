@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from wesam.evaluation.evaluate import evaluate
+from wesam.evaluation.ground_truth import scorable
 from wesam.evaluation.previews import pick_samples, write_previews
 from wesam.evaluation.report import write_report
 from wesam.evaluation.scores import Evaluation
 from wesam.labels.check import load_samples
+from wesam.labels.summary import tiny_object_hint
 from wesam.objectives.registry import build_objective
 from wesam.prompts.weak_labels import PromptKind, weak_labels
 from wesam.segmenters.load import load_segmenter
@@ -89,15 +91,21 @@ def run(
     validation = None
     if config.val_labels is not None:
         validation, _ = load_samples(config.images, config.val_labels)
+        for sample in validation:
+            scorable(sample)
 
     folder = RunFolder(config.out)
     accelerator = make_accelerator(config, folder)
+    segmenter = load_segmenter(config.model, device=str(accelerator.device), precision=config.precision)
+    hint = tiny_object_hint(labelled, segmenter.input_size) if config.views.tile is None else None
+    if hint is not None:
+        tell(f"note: {hint}")
+    add_lora(segmenter, config.lora, seed=config.seed)
+    objective = build_objective(config.objective, segmenter)
+    # Only now, when all that was given has proved usable, is anything written.
     if accelerator.is_main_process:
         folder.open(config, resume)
     accelerator.wait_for_everyone()
-    segmenter = load_segmenter(config.model, device=str(accelerator.device), precision=config.precision)
-    add_lora(segmenter, config.lora, seed=config.seed)
-    objective = build_objective(config.objective, segmenter)
     masks = labelled if objective.needs_masks else None
     trained = train(config, accelerator, objective, weak, folder, masks, on_progress)
     if not accelerator.is_main_process:
@@ -115,7 +123,7 @@ def run(
         evaluation = evaluate(segmenter, validation, prompt=prompt, seed=config.seed, tile=tile, overlap=overlap)
         evaluation.write(folder.root)
         shown = pick_samples(validation, config.previews, evaluation)
-        write_previews(
+        pictures = write_previews(
             segmenter,
             shown,
             folder.previews,
@@ -130,7 +138,7 @@ def run(
             evaluation,
             selection=CHECKPOINT_RULE,
             settings=config.model_dump(mode="json"),
-            previews=sorted(folder.previews.glob("*.png")),
+            previews=pictures,
         )
     rows = folder.read_metrics()
     summary = {

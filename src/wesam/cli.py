@@ -33,6 +33,12 @@ app = typer.Typer(
 console = Console()
 errors = Console(stderr=True)
 
+
+def say(text: str) -> None:
+    """Prints a line as it is: brackets are not markup, and a long path stays in one piece."""
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
 ModelOption = Annotated[
     str,
     typer.Option(
@@ -49,6 +55,7 @@ TileOption = Annotated[
     int | None,
     typer.Option("--tile", help="Side in pixels of overlapping tiles, for small objects in large images."),
 ]
+OverlapOption = Annotated[int, typer.Option("--overlap", help="Pixels that neighbouring tiles share.")]
 PromptOption = Annotated[
     Literal["auto", "box", "point", "mask"],
     typer.Option("--prompt", help="Which kind of label to prompt with."),
@@ -65,7 +72,7 @@ def demo(
     from wesam.demo import run_demo
 
     with _progress() as progress:
-        result = _reported(lambda: run_demo(out, steps, seed, _loss_display(progress), console.print))
+        result = _reported(lambda: run_demo(out, steps, seed, _loss_display(progress), say))
     _print_result(result)
 
 
@@ -79,7 +86,7 @@ def check(
     from wesam.labels.check import check as run_check
 
     report = _reported(lambda: run_check(images, labels, input_size=input_size))
-    console.print(str(report), highlight=False, markup=False)
+    say(str(report))
     raise typer.Exit(1 if report.fatal else 0)
 
 
@@ -94,6 +101,7 @@ def adapt(
         typer.Option("--val-labels", help="Masks to report on at the end; nothing is chosen by them.", metavar="FILE"),
     ] = None,
     prompt: Annotated[Literal["auto", "box", "point", "mask"] | None, typer.Option("--prompt")] = None,
+    tile: TileOption = None,
     preset: Annotated[str, typer.Option("--preset", help="default, or paper for the paper's settings.")] = "default",
     config: Annotated[Path | None, typer.Option("--config", help="YAML of settings.", metavar="FILE")] = None,
     set_: Annotated[
@@ -113,13 +121,14 @@ def adapt(
         "out": out,
         "val_labels": val_labels,
         "prompt": prompt,
+        "views": None if tile is None else {"tile": tile},
     }
     if resume and config is None and out is not None and (out / "config.yaml").is_file():
         config = out / "config.yaml"  # `--resume --out DIR` alone goes on with what that run began with
     run_config = _reported(lambda: make_config(values, preset=preset, file=config, overrides=set_))
     with _progress() as progress:
         result = _reported(
-            lambda: run(run_config, resume, _loss_display(progress), lambda text: console.print(text, markup=False)),
+            lambda: run(run_config, resume, _loss_display(progress), say),
             on_interrupt=f"stopped; go on with: wesam adapt --resume --out {run_config.out}",
         )
     if result.summary:
@@ -132,12 +141,15 @@ def evaluate(
     images: ImagesOption,
     labels: Annotated[Path, typer.Option("--labels", help="Ground-truth masks (COCO JSON).", metavar="FILE")],
     adapter: AdapterOption = None,
-    prompt: PromptOption = "box",
+    prompt: Annotated[
+        Literal["box", "point", "mask"], typer.Option("--prompt", help="Which prompts to simulate from the masks.")
+    ] = "box",
     out: Annotated[
         Path | None,
         typer.Option("--out", help="Folder for evaluation.json, images.csv, report.html.", metavar="DIR"),
     ] = None,
     tile: TileOption = None,
+    overlap: OverlapOption = 64,
     seed: Annotated[int, typer.Option("--seed", help="Of simulated points.")] = 0,
     swap: Annotated[
         bool, typer.Option("--swap", help="Also decode with another image's features: does the model look?")
@@ -163,13 +175,14 @@ def evaluate(
                 prompt=prompt,
                 seed=seed,
                 tile=tile,
+                overlap=overlap,
                 on_image=lambda _: progress.advance(task),
             )
         )
     console.print(_score_table(evaluation))
     swapped = _reported(lambda: embedding_swap(segmenter, samples, prompt, seed)) if swap else None
     if swapped is not None:
-        console.print(
+        say(
             f"embedding swap: own features {100 * swapped.own:.1f}, another image's {100 * swapped.other:.1f}, "
             f"zeros {100 * swapped.zeros:.1f} mIoU"
         )
@@ -183,7 +196,7 @@ def evaluate(
             settings=settings,
             swap=swapped,
         )
-        console.print(f"written to {out}")
+        say(f"written to {out}")
 
 
 @app.command()
@@ -195,6 +208,7 @@ def predict(
     adapter: AdapterOption = None,
     prompt: PromptOption = "auto",
     tile: TileOption = None,
+    overlap: OverlapOption = 64,
     device: DeviceOption = "auto",
     precision: PrecisionOption = "fp32",
 ) -> None:
@@ -209,10 +223,16 @@ def predict(
         task = progress.add_task("images", total=len(samples))
         results = _reported(
             lambda: run_prediction(
-                segmenter, samples, out, prompt=prompt, tile=tile, on_image=lambda _: progress.advance(task)
+                segmenter,
+                samples,
+                out,
+                prompt=prompt,
+                tile=tile,
+                overlap=overlap,
+                on_image=lambda _: progress.advance(task),
             )
         )
-    console.print(f"masks of {len(samples)} images: {results}")
+    say(f"masks of {len(samples)} images: {results}")
 
 
 @app.command()
@@ -231,7 +251,7 @@ def export(
     segmenter = _reported(lambda: load_segmenter(model, adapter, device="cpu"))
     writer = export_transformers if to == "transformers" else export_official
     _reported(lambda: writer(segmenter, out, overwrite=overwrite))
-    console.print(f"written: {out}")
+    say(f"written: {out}")
 
 
 @app.command()
@@ -246,7 +266,7 @@ def corrupt(
     from wesam.views.corruptions import corrupt_folder
 
     count = _reported(lambda: corrupt_folder(images, out, corruption, severity, seed))
-    console.print(f"{count} images written to {out}")
+    say(f"{count} images written to {out}")
 
 
 T = TypeVar("T")
@@ -312,7 +332,7 @@ def _score_table(evaluation: Any) -> Any:
 
 
 def _print_result(result: Any) -> None:
-    console.print(f"adapter: {result.adapter} ({result.summary['adapter_bytes'] / 1e6:.1f} MB)")
+    say(f"adapter: {result.adapter} ({result.summary['adapter_bytes'] / 1e6:.1f} MB)")
     if result.evaluation is not None:
         console.print(_score_table(result.evaluation))
-        console.print(f"report:  {result.folder / 'report.html'}")
+        say(f"report:  {result.folder / 'report.html'}")

@@ -148,7 +148,8 @@ def test_masks_survive_view_and_back(data: st.DataObject, geometry: Geometry) ->
     logits = 20 * (geometry.mask_to_grid(mask, GRID) - 0.5)
     back = (geometry.restore_logits(logits[None])[0] > 0).numpy()
     truth = mask[y0:y1, x0:x1]
-    assert (back & truth).sum() / (back | truth).sum() > 0.8
+    # An edge moves by less than half a cell, so a side of four cells keeps more than three of them.
+    assert (back & truth).sum() / (back | truth).sum() > (3 / 4) ** 2
     centre = ((box[1] + box[3]) // 2 - y0, (box[0] + box[2]) // 2 - x0)
     assert back[centre]
 
