@@ -56,6 +56,10 @@ def draw_pool(
     workers: int = 2,
 ) -> None:
     """Draw a pool with several processes; what is there already is kept."""
+    if workers == 1:  # no processes to start
+        for shard in range(shards):
+            draw_shard(shard, folder, family, seed, count, size)
+        return
     job = partial(draw_shard, folder=folder, family=family, seed=seed, count=count, size=size)
     started = time.perf_counter()
     with multiprocessing.get_context("spawn").Pool(workers) as processes:

@@ -11,6 +11,7 @@ import json
 import os
 import time
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from wesam.synthetic.batches import Batch, sample_batch
 from wesam.synthetic.canvas import Scene
 from wesam.synthetic.network import NetworkConfig
 from wesam.synthetic.pool import Pool, draw_pool
+from wesam.synthetic.ship import ship
 from wesam.synthetic.step import PretrainNet
 
 
@@ -38,7 +40,9 @@ class PretrainConfig(BaseModel):
 
     out: Path = Field(default=Path("runs/pretrain"), description="run folder: checkpoints, curve, exported model")
     pool: Path = Field(default=Path("runs/pool"), description="folder of scenes drawn ahead")
-    pool_shards: int = Field(default=64, description="shards of 256 scenes drawn if the pool is smaller")
+    pool_shards: int = Field(default=64, description="shards drawn if the pool is smaller")
+    shard_scenes: int = Field(default=256, description="scenes a shard")
+    workers: int = Field(default=2, description="processes that draw the pool")
     network: NetworkConfig = Field(default_factory=lambda: NetworkConfig(), description="size of the model")
     seed: int = Field(default=0, description="of weights, batches and prompts")
     steps: int = Field(default=8000, description="optimiser steps in all")
@@ -77,7 +81,8 @@ def load_config(path: Path) -> PretrainConfig:
 def pretrain(config: PretrainConfig) -> Path:
     """Train (or go on training) and return the folder of the exported model.
 
-    The state after step n depends on the config and n alone: an interrupted run ends with the same weights.
+    The state after step n depends on the config and n alone: an interrupted run ends with the same weights, up to
+    rounding.
     """
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "0")) or torch.get_num_threads())
     accelerator = Accelerator(
@@ -91,7 +96,13 @@ def pretrain(config: PretrainConfig) -> Path:
     if accelerator.is_main_process:
         (config.out / "config.yaml").write_text(yaml.safe_dump(json.loads(config.model_dump_json()), sort_keys=False))
         if len(list(config.pool.glob("*.parents.json"))) < config.pool_shards:
-            draw_pool(config.pool, config.pool_shards, size=config.network.image_size, workers=os.cpu_count() or 1)
+            draw_pool(
+                config.pool,
+                config.pool_shards,
+                count=config.shard_scenes,
+                size=config.network.image_size,
+                workers=config.workers,
+            )
     accelerator.wait_for_everyone()
     pool = Pool(config.pool)
 
@@ -103,7 +114,8 @@ def pretrain(config: PretrainConfig) -> Path:
     if state_path.exists():
         state = torch.load(state_path, map_location="cpu", weights_only=True)
         net.load_state_dict(state["net"])
-        average, step = state["average"], state["step"]
+        average = {name: value.to(accelerator.device) for name, value in state["average"].items()}
+        step = state["step"]
         for optimizer, saved in zip(optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(saved)
     model: nn.Module = accelerator.prepare_model(net)
@@ -158,7 +170,7 @@ def pretrain(config: PretrainConfig) -> Path:
         if late:
             break
     if watch:
-        watch.averaged().half().save_pretrained(config.out / "model")
+        ship(watch.averaged(), config.out / "model")
     accelerator.wait_for_everyone()
     return config.out / "model"
 
@@ -216,7 +228,7 @@ class _Watch:
         self.count = 0
         self.sets: dict[str, list[Scene]] = {}
         if config.probe_scenes:
-            self.sets["scenes"] = probe.scenes("source", 1_000_000, config.probe_scenes)
+            self.sets["scenes"] = probe.scenes("source", 1_000_000, config.probe_scenes, config.network.image_size)
             for name, path in config.packs.items():
                 self.sets[name] = probe.pack_scenes(path, config.probe_scenes // 2)
         if self.sets and not self.curve.exists():
@@ -250,18 +262,14 @@ class _Watch:
         sam = self.averaged()
         row: dict[str, Any] = {"step": step}
         for name, test in self.sets.items():
-            box, points = (probe.evaluate(sam, test, kind, most=8) for kind in ("box", "points"))
-            row[name] = {
-                "box": round(box["miou"], 2),
-                "points": round(points["miou"], 2),
-                "iou corr": round(box["correlation"], 3),
-            }
-            if name == "scenes":
-                row[name] |= {
-                    f"box {s}": round(probe.evaluate(sam, test, "box", s, most=8)["miou"], 2)
-                    for s in ("other", "zeros")
-                }
-                row[name] |= {"points other": round(probe.evaluate(sam, test, "points", "other", most=8)["miou"], 2)}
+            features = probe.embed(sam, test)
+            ask = partial(probe.evaluate, sam, test, most=8, features=features)
+            box, points = ask("box"), ask("points")
+            row[name] = {"box": box["miou"], "points": points["miou"], "iou corr": box["correlation"]}
+            if name == "scenes":  # blind or not
+                row[name] |= {f"box {swap}": ask("box", swap)["miou"] for swap in ("other", "zeros")}
+                row[name] |= {"points other": ask("points", "other")["miou"]}
+            row[name] = {key: round(value, 3) for key, value in row[name].items()}
         self._write({"probe": row})
 
 

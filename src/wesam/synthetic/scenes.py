@@ -9,13 +9,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wesam.errors import WesamError
+from wesam.synthetic.camouflaged import camouflaged
 from wesam.synthetic.canvas import Canvas, Scene, develop, instance_masks
+from wesam.synthetic.medical import endoscopy, medical, smear, ultrasound
+from wesam.synthetic.robotic import robotic
 from wesam.synthetic.source import source
 
 Painter = Callable[[np.random.Generator, Canvas], None]
 
 #: Family name -> painter.
-FAMILIES: dict[str, Painter] = {"source": source}
+FAMILIES: dict[str, Painter] = {
+    "source": source,
+    "medical": medical,
+    "smear": smear,
+    "ultrasound": ultrasound,
+    "endoscopy": endoscopy,
+    "camouflaged": camouflaged,
+    "robotic": robotic,
+}
 
 
 def draw(family: str, seed: int, index: int, size: int = 256) -> tuple[NDArray[np.uint8], Canvas]:

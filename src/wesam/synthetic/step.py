@@ -1,8 +1,8 @@
 """What one pretraining step asks of the network and how the answers are scored.
 
 Prompts come in groups, each of one kind and one token count, because that is how they come in use: padding
-tokens inside a group would change the attention. Every step decodes a box group, a point group and one group
-of a rotating third kind: box with points, mask, or a second round that corrects the first one's errors.
+tokens inside a group would change the attention. Every step decodes a box group and a point group; every other
+step also one of a rotating third kind: box with points, mask, or a second round that corrects the first's errors.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class PretrainNet(nn.Module):
             features = torch.zeros_like(features)
 
         half = batch.boxes.shape[1] // 2
-        third = ROTATION[step % len(ROTATION)]
+        third = ROTATION[step // 2 % len(ROTATION)]
         count = (int(rng.integers(1, 6)), int(rng.integers(0, 6)))
         if rng.uniform() < 0.4:
             count = (5, 5)
@@ -68,12 +68,14 @@ class PretrainNet(nn.Module):
         box_rows, point_rows = slice(0, half), slice(half, None)
         boxes = jitter(batch.boxes[:, box_rows], generator)
         answer = self._ask(features, position, boxes=boxes)
-        self._score(losses, "box", answer, batch.targets[:, box_rows], balanced, multi=0.5)
+        self._score(losses, "box", answer, batch.targets[:, box_rows], balanced, multi=0.5 * (step % 4 == 1))
         points, labels = pick_points(batch, point_rows, *count)
         first = self._ask(features, position, points=points, labels=labels)
         self._score(losses, "points", first, batch.targets[:, point_rows], balanced, multi=0.5)
 
-        # Round two, on a few instances of each image.
+        # Round two, every other step, on a few instances of each image.
+        if step % 2:
+            return losses
         few = slice(0, self.extra)
         if third == "refine points":
             few = slice(half, half + self.extra)
@@ -150,6 +152,8 @@ class PretrainNet(nn.Module):
     ) -> None:
         logits, predicted = answer
         target = target.flatten(0, 1)
+        if not multi:  # the other three answers are not asked for
+            logits, predicted = logits[:, :1], predicted[:, :1]
         cost, true = mask_cost(logits, target[:, None], balanced)
         losses[name] = cost[:, 0].mean()
         if multi:  # only the best of the three answers learns: they specialise

@@ -1,0 +1,65 @@
+"""Target family *robotic*: a table top of boxes and cans, touching, under tilted light."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from wesam.synthetic.canvas import Canvas, Float
+from wesam.synthetic.textures import material, piece, random_colour
+
+
+def _cuboid(rng: np.random.Generator, centre: tuple[float, float], radius: float) -> list[tuple[Float, float]]:
+    """Top and two sides of a box seen from above: outlines (P, 2) with their brightness."""
+    angle, height = rng.uniform(0.15, np.pi / 2 - 0.15), radius * rng.uniform(0.3, 1.3)
+    a = radius * rng.uniform(0.5, 1.0) * np.array([np.cos(angle), 0.55 * np.sin(angle)])
+    b = radius * rng.uniform(0.4, 0.9) * np.array([-np.sin(angle), 0.55 * np.cos(angle)])
+    up, base = np.array([0.0, -height]), np.asarray(centre)
+    near, left, right, far = base + a + b, base - a + b, base + a - b, base - a - b
+    faces = [
+        ((left, near, near + up, left + up), rng.uniform(0.6, 0.9)),
+        ((near, right, right + up, near + up), rng.uniform(0.35, 0.65)),
+        ((left + up, near + up, right + up, far + up), rng.uniform(0.95, 1.15)),
+    ]
+    return [(np.array(corners, np.float32), light) for corners, light in faces]
+
+
+def _can(rng: np.random.Generator, centre: tuple[float, float], radius: float) -> list[tuple[Float, float]]:
+    """Body and lid of a cylinder."""
+    wide, high = radius * rng.uniform(0.35, 0.7), radius * rng.uniform(0.6, 1.6)
+    theta = np.linspace(0, 2 * np.pi, 40)
+    rim = np.stack([wide * np.cos(theta), 0.45 * wide * np.sin(theta)], 1)
+    base = np.asarray(centre)
+    hull = cv2.convexHull(np.concatenate([rim + base, rim + base - [0, high]]).astype(np.float32))[:, 0]
+    return [(hull.astype(np.float32), 0.7), ((rim + base - [0, high]).astype(np.float32), 1.1)]
+
+
+def robotic(rng: np.random.Generator, canvas: Canvas) -> None:
+    """Four to fourteen things, the nearer ones in front."""
+    s = canvas.size
+    canvas.image[:] = material(rng, s, s, random_colour(rng), 0.6)
+    lamp = rng.uniform(0, 2 * np.pi)
+    cluster = rng.uniform(0.35, 0.65, 2) * s
+    places = cluster + rng.normal(0, s * rng.uniform(0.12, 0.22), (int(rng.integers(4, 15)), 2))
+    for x, y in places[np.argsort(places[:, 1])]:
+        radius = s * rng.uniform(0.06, 0.17)
+        faces = (_cuboid if rng.uniform() < 0.65 else _can)(rng, (float(x), float(y)), radius)
+        colour = random_colour(rng)
+        parts = []
+        for outline, _ in faces:
+            part = np.zeros((s, s), np.uint8)
+            cv2.fillPoly(part, [np.round(outline * 16).astype(np.int32)], 1, shift=4)
+            parts.append(part)
+        whole = np.bitwise_or.reduce(parts)
+        if not canvas.paint(rng, whole, colour, strength=0.3, shadow=rng.uniform(0.2, 0.5), soft=0.5):
+            continue
+        shown = whole > 0
+        for part, (_, light) in zip(parts, faces, strict=True):
+            canvas.image[(part > 0) & shown] *= light
+        if rng.uniform() < 0.6:  # a printed label
+            print_ = parts[-1 if rng.uniform() < 0.5 else 0] > 0
+            ink = 0.5 * np.tanh(3 * piece(rng, s, s, (1.0, 4.0)))[..., None] * random_colour(rng)
+            canvas.image[print_] += (0.6 * ink)[print_]
+    ramp = np.linspace(-0.5, 0.5, s, dtype=np.float32)
+    tilt = np.cos(lamp) * ramp[None] + np.sin(lamp) * ramp[:, None]
+    canvas.image *= (1 + rng.uniform(0.3, 0.9) * tilt)[..., None]

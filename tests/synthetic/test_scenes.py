@@ -1,0 +1,61 @@
+"""Scenes: the same arguments give the same pixels, and every mask is exact and can be seen."""
+
+import numpy as np
+import pytest
+
+from wesam.errors import WesamError
+from wesam.synthetic import FAMILIES, generate
+from wesam.synthetic.canvas import Canvas, descendants, instance_masks
+
+
+@pytest.mark.parametrize("family", sorted(FAMILIES))
+def test_a_scene_is_its_arguments(family: str) -> None:
+    first, again = generate(family, 3, 5, 128), generate(family, 3, 5, 128)
+    assert np.array_equal(first.image, again.image)
+    assert np.array_equal(first.masks, again.masks)
+    assert not np.array_equal(first.image, generate(family, 3, 6, 128).image)
+    assert not np.array_equal(first.image, generate(family, 4, 5, 128).image)
+
+
+@pytest.mark.parametrize("family", sorted(FAMILIES))
+def test_every_scene_has_instances_large_enough_to_ask_for(family: str) -> None:
+    for index in range(6):
+        scene = generate(family, 0, index, 128)
+        assert scene.image.shape == (128, 128, 3)
+        assert scene.image.dtype == np.uint8
+        assert scene.masks.dtype == bool
+        assert len(scene.masks) >= 1
+        assert scene.masks.sum((1, 2)).min() >= 24
+
+
+def test_an_unknown_family_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(WesamError, match="expected one of source, .*got 'martian'"):
+        generate("martian", 0, 0)
+
+
+def test_a_part_belongs_to_its_whole_and_hides_nothing_of_it() -> None:
+    canvas, rng = Canvas(64), np.random.default_rng(0)
+    whole, part = np.zeros((64, 64), np.uint8), np.zeros((64, 64), np.uint8)
+    whole[10:40, 10:40] = 1
+    part[30:50, 30:50] = 1  # sticks out: only what lies inside is painted
+    colour = np.full(3, 0.5, np.float32)
+    parent = canvas.paint(rng, whole, colour)
+    child = canvas.paint(rng, part, colour, parent=parent)
+    assert descendants(canvas.parents, parent) == [parent, child]
+    masks = instance_masks(canvas.labels, canvas.parents)
+    assert masks[0].sum() == 30 * 30
+    assert masks[1].sum() == 10 * 10
+    assert (masks[1] & ~masks[0]).sum() == 0
+
+
+def test_what_lies_in_front_takes_the_pixels() -> None:
+    canvas, rng = Canvas(64), np.random.default_rng(0)
+    back, front = np.zeros((64, 64), np.uint8), np.zeros((64, 64), np.uint8)
+    back[10:40, 10:40] = 1
+    front[30:50, 30:50] = 1
+    for mask in (back, front):
+        canvas.paint(rng, mask, np.full(3, 0.5, np.float32))
+    masks = instance_masks(canvas.labels, canvas.parents)
+    assert masks[0].sum() == 30 * 30 - 10 * 10
+    assert masks[1].sum() == 20 * 20
+    assert not (masks[0] & masks[1]).any()
