@@ -167,7 +167,7 @@ def evaluate(
     samples, _ = _reported(lambda: load_samples(images, labels))
     segmenter = _reported(lambda: load_segmenter(model, adapter, device, precision))
     with _progress() as progress:
-        task = progress.add_task("images", total=len(samples))
+        task = progress.add_task("images", total=len(samples), detail="")
         evaluation = _reported(
             lambda: run_evaluation(
                 segmenter,
@@ -220,7 +220,7 @@ def predict(
     samples, _ = _reported(lambda: load_samples(images, labels))
     segmenter = _reported(lambda: load_segmenter(model, adapter, device, precision))
     with _progress() as progress:
-        task = progress.add_task("images", total=len(samples))
+        task = progress.add_task("images", total=len(samples), detail="")
         results = _reported(
             lambda: run_prediction(
                 segmenter,
@@ -274,6 +274,9 @@ T = TypeVar("T")
 
 def _reported(work: Callable[[], T], on_interrupt: str = "stopped") -> T:
     """Runs `work`; a user's mistake ends the program with its message and no traceback."""
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()  # bars for loading a few tensors would bury our own
     try:
         return work()
     except WesamError as error:
@@ -287,10 +290,11 @@ def _reported(work: Callable[[], T], on_interrupt: str = "stopped") -> T:
 def _progress() -> Progress:
     return Progress(
         TextColumn("{task.description}"),
-        BarColumn(),
+        BarColumn(bar_width=16),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
+        TextColumn("{task.fields[detail]}"),
         console=errors,
     )
 
@@ -301,15 +305,11 @@ def _loss_display(progress: Progress) -> Callable[[Any], None]:
 
     def show(state: Any) -> None:
         if not tasks:
-            tasks.append(progress.add_task("adapting", total=state.steps))
-        losses = ", ".join(
-            f"{name} {state.metrics[name]:.3f}"
-            for name in ("total", "self_training", "anchor", "contrastive")
-            if name in state.metrics
-        )
-        progress.update(
-            tasks[0], completed=state.step, description=f"{losses} | {state.images_per_second:.1f} images/s"
-        )
+            tasks.append(progress.add_task("adapting", total=state.steps, detail=""))
+        shown = ("total", "self_training", "anchor", "contrastive")
+        losses = [f"{name} {state.metrics[name]:.2f}" for name in shown if name in state.metrics]
+        detail = f"{state.images_per_second:.1f} images/s  {', '.join(losses)}"
+        progress.update(tasks[0], completed=state.step, detail=detail)
 
     return show
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from wesam.errors import WesamError
 from wesam.objectives.registry import ObjectiveSettings
@@ -86,6 +86,12 @@ class RunConfig(BaseModel):
     trackers: tuple[str, ...] = Field(
         default=("tensorboard",), description="accelerate's trackers by name; metrics.jsonl is always written"
     )
+
+    @field_validator("images", "labels", "out", "val_labels")
+    @classmethod
+    def _stays_true_elsewhere(cls, path: Path | None) -> Path | None:
+        # A run is resumed from wherever its user happens to be.
+        return None if path is None else path.expanduser().absolute()
 
     @model_validator(mode="after")
     def _warmup_ends_within_the_run(self) -> RunConfig:

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
+from accelerate.utils import ProjectConfiguration
 from torch import Tensor
 from torch.utils.data import DataLoader
 
@@ -53,7 +54,7 @@ def make_accelerator(config: RunConfig, folder: RunFolder) -> Accelerator:
         gradient_accumulation_steps=config.accumulation,
         cpu=config.device == "cpu",
         log_with=list(config.trackers) or None,
-        project_dir=folder.root,
+        project_config=ProjectConfiguration(logging_dir=str(folder.root / "tensorboard")),
     )
 
 
