@@ -23,10 +23,8 @@ def smear(rng: np.random.Generator, canvas: Canvas) -> None:
     """Blood smear: each white cell, nucleus and body together, is an instance."""
     s = canvas.size
     canvas.image[:] = _rgb(rng, 0.93, 0.88, 0.90) + 0.02 * smooth_field(rng, s, s, 5)[..., None]
-    red = _rgb(rng, 0.85, 0.62, 0.66)
     radius = s * rng.uniform(0.045, 0.065)
-    for _ in range(int(rng.integers(25, 60))):
-        _red_cell(rng, canvas, red, radius)
+    _red_cells(rng, canvas, _rgb(rng, 0.85, 0.62, 0.66), radius)
     body, stain = _rgb(rng, 0.78, 0.72, 0.86), _rgb(rng, 0.42, 0.22, 0.58)
     for _ in range(int(rng.integers(2, 7))):
         centre = (float(rng.uniform(0.05, 0.95) * s), float(rng.uniform(0.05, 0.95) * s))
@@ -39,15 +37,16 @@ def smear(rng: np.random.Generator, canvas: Canvas) -> None:
             _nucleus(rng, canvas, mask, centre, reach, stain)
 
 
-def _red_cell(rng: np.random.Generator, canvas: Canvas, colour: Float, radius: float) -> None:
-    """A biconcave disc with a pale middle; clutter, so it has no label."""
+def _red_cells(rng: np.random.Generator, canvas: Canvas, colour: Float, radius: float) -> None:
+    """Discs with a pale middle; clutter, so they have no label."""
     s = canvas.size
-    disc = np.zeros((s, s), np.float32)
-    centre = tuple(int(v) for v in rng.uniform(0, s, 2))
-    axes = tuple(int(radius * v) for v in rng.uniform(0.8, 1.1, 2))
-    cv2.ellipse(disc, centre, axes, rng.uniform(0, 180), 0, 360, 1, -1)
-    cv2.circle(disc, centre, max(1, int(radius * 0.4)), 0.55, -1)
-    alpha = 0.85 * cv2.GaussianBlur(disc, (0, 0), radius * 0.12)[..., None]
+    discs = np.zeros((s, s), np.float32)
+    for _ in range(int(rng.integers(25, 60))):
+        centre = tuple(int(v) for v in rng.uniform(0, s, 2))
+        axes = tuple(int(radius * v) for v in rng.uniform(0.8, 1.1, 2))
+        cv2.ellipse(discs, centre, axes, rng.uniform(0, 180), 0, 360, rng.uniform(0.7, 1), -1)
+        cv2.circle(discs, centre, max(1, int(radius * 0.4)), 0.55, -1)
+    alpha = 0.85 * cv2.GaussianBlur(discs, (0, 0), radius * 0.12)[..., None]
     canvas.image[:] = canvas.image * (1 - alpha) + alpha * colour
 
 

@@ -12,14 +12,18 @@ from wesam.errors import WesamError
 from wesam.synthetic.camouflaged import camouflaged
 from wesam.synthetic.canvas import Canvas, Scene, develop, instance_masks
 from wesam.synthetic.medical import endoscopy, medical, smear, ultrasound
+from wesam.synthetic.natural import natural
 from wesam.synthetic.robotic import robotic
 from wesam.synthetic.source import source
+from wesam.views.corruptions import CORRUPTIONS, corrupt
 
 Painter = Callable[[np.random.Generator, Canvas], None]
 
 #: Family name -> painter.
 FAMILIES: dict[str, Painter] = {
     "source": source,
+    "corrupted": source,  # then spoilt, see `draw`
+    "natural": natural,
     "medical": medical,
     "smear": smear,
     "ultrasound": ultrasound,
@@ -40,7 +44,10 @@ def draw(family: str, seed: int, index: int, size: int = 256) -> tuple[NDArray[n
     rng = np.random.default_rng([zlib.crc32(family.encode()), seed, index])
     canvas = Canvas(size)
     FAMILIES[family](rng, canvas)
-    return develop(rng, canvas.image), canvas
+    image = develop(rng, canvas.image)
+    if family == "corrupted":  # COCO-C's fifteen at their worst, in turn (needs the extra `bench`)
+        image = corrupt(image, CORRUPTIONS[index % len(CORRUPTIONS)], 5, int(rng.integers(2**31)))
+    return image, canvas
 
 
 def generate(family: str, seed: int, index: int, size: int = 256) -> Scene:

@@ -1,0 +1,83 @@
+"""The table of a model card: what the model reaches, beside what needs no network.
+
+python -m wesam.synthetic.card MODEL --pack nuclei=PATH --pack natural=PATH
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import torch
+from transformers import SamModel
+
+from wesam.synthetic import probe
+from wesam.synthetic.canvas import Scene
+
+_COLUMNS = (
+    "box",
+    "5+5 points",
+    "1 point",
+    "box, other image",
+    "box, zeros",
+    "points, other image",
+    "filled box",
+    "inscribed ellipse",
+    "GrabCut",
+    "IoU head r",
+)
+
+
+def measure(sam: SamModel, test: list[Scene], most: int | None = None) -> dict[str, float]:
+    """Every column of one row; mIoU in percent, the last a correlation."""
+    features = probe.embed(sam, test)
+
+    def ask(kind: probe.Kind, swap: probe.Swap = "right") -> dict[str, float]:
+        return probe.evaluate(sam, test, kind, swap, most, features=features)
+
+    box, trivial = ask("box"), probe.trivial(test, most)
+    values = (
+        box["miou"],
+        ask("points")["miou"],
+        ask("point")["miou"],
+        ask("box", "other")["miou"],
+        ask("box", "zeros")["miou"],
+        ask("points", "other")["miou"],
+        trivial["box"],
+        trivial["ellipse"],
+        trivial["grabcut"],
+        box["correlation"],
+    )
+    return dict(zip(_COLUMNS, values, strict=True))
+
+
+def table(rows: dict[str, dict[str, float]]) -> str:
+    """Markdown."""
+    lines = ["| mIoU (%) | " + " | ".join(_COLUMNS) + " |", "| --- |" + " ---: |" * len(_COLUMNS)]
+    for name, row in rows.items():
+        cells = [f"{row[c]:.2f}" if c == "IoU head r" else f"{row[c]:.1f}" for c in _COLUMNS]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description="Measure a model for its card.")
+    parser.add_argument("model", type=Path)
+    parser.add_argument("--family", nargs="*", default=["source"], help="families of synthetic scenes")
+    parser.add_argument("--count", type=int, default=100, help="scenes a family")
+    parser.add_argument("--pack", nargs="*", default=[], metavar="NAME=PATH", help="COCO packs with a test split")
+    parser.add_argument("--most", type=int, default=None, help="instances an image, all if not given")
+    options = parser.parse_args()
+    sam = SamModel.from_pretrained(options.model, dtype=torch.float32)
+    rows = {}
+    for family in options.family:
+        rows[f"{family} scenes"] = measure(sam, probe.scenes(family, 3_000_000, options.count), options.most)
+    for pack in options.pack:
+        name, path = pack.split("=", 1)
+        rows[f"{name} pack"] = measure(sam, probe.pack_scenes(Path(path)), options.most)
+    print(table(rows))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,97 @@
+"""Target family *natural*: landscapes and still lives of shapes and textures the source never uses.
+
+Fractal outlines (midpoint displacement), superellipses and spirals, filled with domain-warped noise.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from wesam.synthetic import shapes
+from wesam.synthetic.canvas import Canvas, Float
+from wesam.synthetic.textures import random_colour, smooth_field, spectral_noise
+
+
+def _fractal_line(rng: np.random.Generator, points: int, rough: float) -> Float:
+    """Midpoint displacement from 0 to 0, (points,), points = 2**k + 1."""
+    line = np.zeros(points)
+    step, scale = points - 1, 1.0
+    while step > 1:
+        half = step // 2
+        middle = np.arange(half, points, step)
+        line[middle] = (line[middle - half] + line[middle + half]) / 2 + rng.normal(0, scale, len(middle))
+        step, scale = half, scale * rough
+    return np.asarray(line, np.float32)
+
+
+def crag(rng: np.random.Generator, size: int, centre: tuple[float, float], radius: float) -> shapes.Mask:
+    """A rock: circle with a fractal rim."""
+    theta = np.linspace(0, 2 * np.pi, 129)
+    r = np.clip(1 + 0.25 * _fractal_line(rng, 129, rng.uniform(0.45, 0.7)), 0.3, 1.8)[:-1]
+    aspect = rng.uniform(0.5, 1.0)
+    outline = np.stack([r * np.cos(theta[:-1]), aspect * r * np.sin(theta[:-1])], 1) * radius / r.max() + centre
+    mask = np.zeros((size, size), np.uint8)
+    cv2.fillPoly(mask, [outline.astype(np.int32)], 1)
+    return mask
+
+
+def pebble(rng: np.random.Generator, size: int, centre: tuple[float, float], radius: float) -> shapes.Mask:
+    """Superellipse: from pillow to diamond."""
+    y, x = np.mgrid[:size, :size].astype(np.float32)
+    angle, power = rng.uniform(0, np.pi), np.exp(rng.uniform(np.log(0.7), np.log(5)))
+    u = (x - centre[0]) * np.cos(angle) + (y - centre[1]) * np.sin(angle)
+    v = -(x - centre[0]) * np.sin(angle) + (y - centre[1]) * np.cos(angle)
+    inside = np.abs(u / radius) ** power + np.abs(v / (radius * rng.uniform(0.4, 1))) ** power < 1
+    return np.asarray(inside, np.uint8)
+
+
+def snail(rng: np.random.Generator, size: int, centre: tuple[float, float], radius: float) -> shapes.Mask:
+    """A thick spiral with a foot."""
+    theta = np.linspace(0, rng.uniform(3, 5) * np.pi, 90)
+    r = radius * (0.15 + 0.55 * theta / theta[-1])
+    turn = rng.uniform(0, 2 * np.pi)
+    path = np.stack([r * np.cos(theta + turn), r * np.sin(theta + turn)], 1) + centre
+    mask = np.zeros((size, size), np.uint8)
+    cv2.polylines(mask, [path.astype(np.int32)], False, 1, max(2, int(radius * rng.uniform(0.25, 0.45))))
+    return mask
+
+
+_THINGS = ((crag, 0.45), (pebble, 0.35), (snail, 0.2))
+
+
+def _cloth(rng: np.random.Generator, size: int, colour: Float) -> Float:
+    """Domain-warped noise of three colours, (size, size, 3)."""
+    noise = spectral_noise(rng, 256, rng.uniform(0.9, 1.6))
+    y, x = np.mgrid[:size, :size].astype(np.float32)
+    bend = rng.uniform(5, 40)
+    u, v = (bend * cv2.resize(spectral_noise(rng, 64, 1.8), (size, size)) for _ in range(2))
+    zoom = rng.uniform(0.5, 1.5)
+    warped = cv2.remap(noise, x * zoom + u, y * zoom + v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
+    other = 0.6 * colour + 0.4 * random_colour(rng)
+    blend = 1 / (1 + np.exp(-2 * warped))[..., None]
+    return np.asarray(colour * blend + other * (1 - blend), np.float32)
+
+
+def natural(rng: np.random.Generator, canvas: Canvas) -> None:
+    """Layered hills under a sky, then things in front of them."""
+    s = canvas.size
+    sky = random_colour(rng)
+    canvas.image[:] = sky * (1 + 0.3 * np.linspace(-1, 1, s, dtype=np.float32)[:, None, None])
+    ground = random_colour(rng)
+    for depth in sorted(rng.uniform(0.25, 0.8, int(rng.integers(1, 4)))):
+        line = _fractal_line(rng, 257, rng.uniform(0.4, 0.62))
+        crest = (depth + 0.08 * np.interp(np.arange(s), np.linspace(0, s - 1, 257), line)) * s
+        hill = (np.arange(s)[:, None] > crest[None]).astype(np.uint8)
+        _clad(rng, canvas, hill, np.clip(ground * rng.uniform(0.6, 1.4), 0, 1).astype(np.float32))
+    for radius in sorted(s * np.exp(rng.uniform(np.log(0.04), np.log(0.3), int(rng.integers(3, 10)))), reverse=True):
+        centre = (float(rng.uniform(0, s)), float(rng.uniform(0.3, 1) * s))
+        _clad(rng, canvas, shapes.pick(rng, _THINGS)(rng, s, centre, float(radius)), random_colour(rng), shadow=0.4)
+    canvas.image *= (1 + 0.15 * smooth_field(rng, s, s))[..., None]
+
+
+def _clad(rng: np.random.Generator, canvas: Canvas, mask: shapes.Mask, colour: Float, shadow: float = 0.0) -> None:
+    """Paint an instance, then lay its cloth over the flat colour, keeping the shading."""
+    if canvas.paint(rng, mask, np.full(3, 0.5, np.float32), strength=0.0, shading=0.3, shadow=shadow, soft=0.6):
+        cloth = 2 * _cloth(rng, canvas.size, colour)
+        canvas.image[mask > 0] *= cloth[mask > 0]
