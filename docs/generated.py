@@ -1,0 +1,121 @@
+"""Parts of the site that are written from the code and the folder, so that they cannot fall behind (a MkDocs hook)."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from annotated_types import Ge, Gt, Le, Lt
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from wesam.training.config import PRESETS, RunConfig
+
+EXPERIMENTS = Path(__file__).parent / "experiments"
+_HEADER = "| setting | type | default | meaning |\n| --- | --- | --- | --- |\n"
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """Called by MkDocs for each page."""
+    for marker, write in {"configuration": configuration, "preset": paper_preset, "experiments": experiments}.items():
+        marked = f"<!-- {marker} -->"
+        if marked in markdown:
+            markdown = markdown.replace(marked, write())
+    return markdown
+
+
+def configuration() -> str:
+    """Every field of `RunConfig`, under the name that `--set` takes; one table a settings model."""
+    return "\n\n".join(_tables(RunConfig, "", "The run"))
+
+
+def paper_preset() -> str:
+    """What `--preset paper` sets."""
+    rows = (f"| `{name}` | `{_yaml(value)}` |" for name, value in _flattened(PRESETS["paper"]))
+    return "| setting | value |\n| --- | --- |\n" + "\n".join(rows)
+
+
+def experiments() -> str:
+    """A link to each page beside the index, in the order of their names."""
+    pages = sorted(page for page in EXPERIMENTS.glob("*.md") if page.name != "index.md")
+    if not pages:
+        return "None has been written yet."
+    return "\n".join(f"- [{_title(page)}]({page.name})" for page in pages)
+
+
+def _title(page: Path) -> str:
+    lines = page.read_text(encoding="utf-8").splitlines()
+    return next((line.removeprefix("# ") for line in lines if line.startswith("# ")), page.stem)
+
+
+def _tables(model: type[BaseModel], prefix: str, title: str) -> Iterator[str]:
+    """The table of one model, then those of the models nested in it."""
+    rows, nested = [], []
+    for name, field in model.model_fields.items():
+        models = _models(field.annotation)
+        if models:
+            nested += [(inner, f"{prefix}{name}.") for inner in models]
+        else:
+            rows.append(_row(f"{prefix}{name}", field))
+    summary = (model.__doc__ or "").strip().splitlines()[0]
+    yield f"### {title}\n\n{summary}\n\n" + _HEADER + "\n".join(rows)
+    for inner, inner_prefix in nested:
+        yield from _tables(inner, inner_prefix, f"`{inner_prefix[:-1]}`: {inner.__name__}")
+
+
+def _row(name: str, field: FieldInfo) -> str:
+    limits = [
+        f"{sign} {limit:g}"
+        for bound in field.metadata
+        for kind, key, sign in ((Ge, "ge", "≥"), (Gt, "gt", ">"), (Le, "le", "≤"), (Lt, "lt", "<"))
+        if isinstance(bound, kind) and (limit := getattr(bound, key)) is not None
+    ]
+    kind = " ".join([_type_name(field.annotation), ", ".join(limits)]).strip()
+    default = "required" if field.default is PydanticUndefined else f"`{_yaml(field.default)}`"
+    return f"| `{name}` | {kind} | {default} | {field.description or ''} |"
+
+
+def _models(annotation: Any) -> list[type[BaseModel]]:
+    """The settings models that a field may hold."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    if get_origin(annotation) in (Annotated, Union, types.UnionType):
+        return [model for argument in get_args(annotation) for model in _models(argument)]
+    return []
+
+
+def _type_name(annotation: Any) -> str:
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Literal:
+        return ", ".join(f"`{argument}`" for argument in arguments)
+    if origin in (Union, types.UnionType):
+        return " or ".join(map(_type_name, arguments))
+    if origin is tuple:
+        return f"list of {_type_name(arguments[0])}" if Ellipsis in arguments else f"{_type_name(arguments[0])} × 2"
+    if annotation is types.NoneType:
+        return "`null`"
+    return {"str": "text", "Path": "path", "int": "integer", "float": "number", "bool": "`true`, `false`"}.get(
+        annotation.__name__, annotation.__name__
+    )
+
+
+def _yaml(value: Any) -> str:
+    """As one writes it in a YAML file."""
+    if value is None:
+        return "`null`"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_yaml, value))}]"
+    return str(value)
+
+
+def _flattened(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in values.items():
+        if isinstance(value, dict):
+            yield from _flattened(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
