@@ -103,3 +103,18 @@ def contrastive(
             rows = [-math.log(similarity(k, k) / sum(similarity(k, j) for j in against)) for k in own]
             total += sum(rows) / len(rows)
     return total / images
+
+
+def projection(logits: torch.Tensor, box: list[float]) -> float:
+    """One instance, in plain Python."""
+    size = len(logits)
+    p = [[1 / (1 + math.exp(-float(v))) for v in row] for row in logits]
+    columns = [max(p[y][x] for y in range(size)) for x in range(size)]
+    rows = [max(row) for row in p]
+    loss = 0.0
+    for projection, start, end in ((columns, box[0], box[2]), (rows, box[1], box[3])):
+        target = [max(0.0, min(end, cell + 1) - max(start, cell)) for cell in range(size)]
+        overlap = sum(a * b for a, b in zip(projection, target, strict=True))
+        squares = sum(a * a for a in projection) + sum(b * b for b in target)
+        loss += 1 - 2 * overlap / squares
+    return loss

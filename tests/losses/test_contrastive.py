@@ -57,9 +57,7 @@ def test_equals_the_oracle(form: ContrastiveForm, cross_image: bool) -> None:
     others = (features + 0.5 * torch.randn_like(features), masks.roll(1, 1))
     queries, seen = pool_features(features, masks, index)
     keys, also = pool_features(*others, index)
-    loss = contrastive_loss(
-        queries, keys, seen & also, index, 2, form=form, cross_image_negatives=cross_image
-    )
+    loss = contrastive_loss(queries, keys, seen & also, index, 2, form=form, cross_image_negatives=cross_image)
     expected = oracles.contrastive(
         [oracles.pool(features[i], mask) for i, mask in zip(index, masks, strict=True)],
         [oracles.pool(others[0][i], mask) for i, mask in zip(index, others[1], strict=True)],

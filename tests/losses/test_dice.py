@@ -11,9 +11,7 @@ def test_equals_the_oracle() -> None:
     target = torch.rand(3, 4, 5, generator=generator) > 0.6
     weight = torch.rand(3, 4, 5, generator=generator)
     for weights in (None, weight):
-        expected = [
-            oracles.dice(logits[n], target[n], None if weights is None else weights[n]) for n in range(3)
-        ]
+        expected = [oracles.dice(logits[n], target[n], None if weights is None else weights[n]) for n in range(3)]
         torch.testing.assert_close(dice_loss(logits, target, weights), torch.tensor(expected))
 
 
@@ -21,9 +19,7 @@ def test_pixels_without_weight_do_not_count() -> None:
     logits, target = torch.randn(2, 4, 4), torch.rand(2, 4, 4) > 0.5
     weight = torch.ones(2, 4, 4)
     weight[:, :, 2:] = 0
-    torch.testing.assert_close(
-        dice_loss(logits, target, weight), dice_loss(logits[:, :, :2], target[:, :, :2])
-    )
+    torch.testing.assert_close(dice_loss(logits, target, weight), dice_loss(logits[:, :, :2], target[:, :, :2]))
 
 
 def test_is_0_for_a_perfect_mask_and_for_two_empty_ones() -> None:

@@ -10,9 +10,7 @@ def test_equals_the_oracle() -> None:
     first, second = (torch.rand(3, 4, 5, generator=generator) > 0.5 for _ in range(2))
     weight = torch.rand(3, 4, 5, generator=generator)
     for weights in (None, weight):
-        expected = [
-            oracles.iou(first[n], second[n], None if weights is None else weights[n]) for n in range(3)
-        ]
+        expected = [oracles.iou(first[n], second[n], None if weights is None else weights[n]) for n in range(3)]
         torch.testing.assert_close(mask_iou(first, second, weights), torch.tensor(expected))
 
 

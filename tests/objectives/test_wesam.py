@@ -36,7 +36,7 @@ def slow_losses(
             return features[0], segmenter.decode(features, batch.prompts[row : row + 1], torch.tensor([0]))
 
     own = adapter_state(segmenter)
-    names = ("focal", "dice", "iou", "anchor", "anchor_agreement", "teacher_area", "predicted_iou")
+    names = ("focal", "dice", "iou", "anchor", "box_projection", "anchor_agreement", "teacher_area", "predicted_iou")
     losses: dict[str, list[list[float]]] = {name: [[] for _ in range(images)] for name in names}
     queries: list[list[float] | None] = []
     keys: list[list[float] | None] = []
@@ -51,6 +51,11 @@ def slow_losses(
         t = ask(batch.weak, row, teacher)[1].logits[0] > 0
         a = anchor.logits[0] > 0
         y = strong.logits[0]
+        assert batch.prompts.boxes is not None
+        box = [edge * segmenter.mask_grid / segmenter.input_size for edge in batch.prompts.boxes[row].tolist()]
+        if s.box_clip:
+            t = t * touching(box, s.box_slack, len(t))
+        losses["box_projection"][image].append(oracles.projection(y, box) if s.box_projection_weight else 0.0)
         losses["focal"][image].append(oracles.focal(y, t, w))
         losses["dice"][image].append(oracles.dice(y, t, w))
         losses["iou"][image].append((strong.iou.item() - oracles.iou(y > 0, t, w)) ** 2)
@@ -72,8 +77,7 @@ def slow_losses(
             entry_index.append(image)
 
     means = {
-        name: sum(sum(values) / len(values) for values in per_image) / images
-        for name, per_image in losses.items()
+        name: sum(sum(values) / len(values) for values in per_image) / images for name, per_image in losses.items()
     }
     means["self_training"] = s.focal_weight * means["focal"] + means["dice"] + means["iou"]
     means["contrastive"] = oracles.contrastive(
@@ -83,8 +87,20 @@ def slow_losses(
         s.self_training_weight * means["self_training"]
         + s.anchor_weight * means["anchor"]
         + s.contrastive_weight * means["contrastive"]
+        + s.box_projection_weight * means["box_projection"]
     )
     return means
+
+
+def touching(box: list[float], slack: float, size: int) -> Tensor:
+    """(m, m) bool: the cells that the stretched box touches."""
+    x0, y0, x1, y1 = box
+    across, down = slack * (x1 - x0), slack * (y1 - y0)
+    cells = [
+        [x + 1 > x0 - across and x < x1 + across and y + 1 > y0 - down and y < y1 + down for x in range(size)]
+        for y in range(size)
+    ]
+    return torch.tensor(cells)
 
 
 @pytest.mark.parametrize(
@@ -93,6 +109,7 @@ def slow_losses(
         WesamSettings(),
         PAPER,
         WesamSettings(teacher="ema", contrastive_form="row-wise"),
+        WesamSettings(box_projection_weight=0.5, box_clip=True, box_slack=0.1),
         WesamSettings(
             self_training_weight=0.5,
             anchor_weight=2,
@@ -102,7 +119,7 @@ def slow_losses(
             background_negative=False,
         ),
     ],
-    ids=["default", "paper", "ema", "weights"],
+    ids=["default", "paper", "ema", "knowledge", "weights"],
 )
 def test_equals_the_slow_formulas(settings: WesamSettings) -> None:
     batch, segmenter = make_batch((3, 1)), adapted_segmenter(seed=1)
@@ -139,9 +156,7 @@ def test_an_image_weighs_the_same_in_a_batch() -> None:
     together = objective(batch)
     alone = [objective(only_image(batch, image)) for image in range(2)]
     for name in MASK_LOSSES:
-        torch.testing.assert_close(
-            together[name], (alone[0][name] + alone[1][name]) / 2, rtol=1e-4, atol=1e-6
-        )
+        torch.testing.assert_close(together[name], (alone[0][name] + alone[1][name]) / 2, rtol=1e-4, atol=1e-6)
 
 
 def test_duplicated_instances_weigh_nothing() -> None:
@@ -229,9 +244,7 @@ def test_the_state_of_one_teacher_is_refused_by_the_other() -> None:
 )
 def test_each_loss_sends_gradients_through_its_own_looks(teacher: str, term: str, looks: set[str]) -> None:
     weights = {f"{name}_weight": float(name == term) for name in ("self_training", "anchor", "contrastive")}
-    objective = WesamObjective(
-        adapted_segmenter(), WesamSettings.model_validate({"teacher": teacher, **weights})
-    )
+    objective = WesamObjective(adapted_segmenter(), WesamSettings.model_validate({"teacher": teacher, **weights}))
     batch = make_batch()
     batch.weak.requires_grad_()
     batch.strong.requires_grad_()

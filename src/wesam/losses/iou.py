@@ -46,7 +46,5 @@ def iou_head_loss(iou: Tensor, logits: Tensor, target: Tensor, weight: Tensor | 
         ValueError: if the shapes differ.
     """
     if iou.shape != logits.shape[:1]:
-        raise ValueError(
-            f"expected iou (N,) for logits (N, H, W), got {tuple(iou.shape)}, {tuple(logits.shape)}"
-        )
+        raise ValueError(f"expected iou (N,) for logits (N, H, W), got {tuple(iou.shape)}, {tuple(logits.shape)}")
     return (iou.float() - mask_iou(logits > 0, target, weight)) ** 2

@@ -24,8 +24,7 @@ def image_mean(per_instance: Tensor, image_index: Tensor, images: int) -> Tensor
     """
     if per_instance.ndim != 1 or per_instance.shape != image_index.shape:
         raise ValueError(
-            f"expected values (N,) and image_index (N,), "
-            f"got {tuple(per_instance.shape)} and {tuple(image_index.shape)}"
+            f"expected values (N,) and image_index (N,), got {tuple(per_instance.shape)} and {tuple(image_index.shape)}"
         )
     # A sum under a membership matrix, not index_add: that one adds in any order on a GPU.
     member = membership(image_index, images)

@@ -32,9 +32,7 @@ class AnchorBranch:
 
     def __call__(self, segmenter: Segmenter, batch: Batch) -> Anchor:
         """The source model's answer to all prompts of a batch, without gradients: N masks, M entries."""
-        answers = [
-            self._image(segmenter, batch, image, rows) for image, rows in enumerate(_rows_of_images(batch))
-        ]
+        answers = [self._image(segmenter, batch, image, rows) for image, rows in enumerate(_rows_of_images(batch))]
         return Anchor(
             torch.cat([answer.masks for answer in answers]),
             _joined([(answer.z, len(answer.masks)) for answer in answers]),

@@ -46,6 +46,5 @@ class Objective(nn.Module, ABC):
         """
         if state:
             raise WesamError(
-                f"state of {type(self).__name__}: expected none, got {len(state)} tensors, such as "
-                f"{min(state)}"
+                f"state of {type(self).__name__}: expected none, got {len(state)} tensors, such as {min(state)}"
             )

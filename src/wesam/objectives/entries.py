@@ -22,9 +22,7 @@ class Entries:
     background: bool
     ignore_padding: bool
 
-    def pool(
-        self, features: Tensor, masks: Tensor, image_index: Tensor, valid: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def pool(self, features: Tensor, masks: Tensor, image_index: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
         """Pools features under the masks of one branch.
 
         Args:

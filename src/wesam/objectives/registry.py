@@ -12,9 +12,7 @@ from wesam.objectives.supervised import SupervisedObjective, SupervisedSettings
 from wesam.objectives.wesam import WesamObjective, WesamSettings
 from wesam.segmenters.sam import SamSegmenter
 
-ObjectiveSettings = Annotated[
-    WesamSettings | SupervisedSettings | DirectSettings, Field(discriminator="name")
-]
+ObjectiveSettings = Annotated[WesamSettings | SupervisedSettings | DirectSettings, Field(discriminator="name")]
 
 
 def build_objective(settings: ObjectiveSettings, segmenter: SamSegmenter) -> Objective:

@@ -10,11 +10,13 @@ from torch import Tensor
 from wesam.losses.contrastive import ContrastiveForm, contrastive_loss
 from wesam.losses.dice import dice_loss
 from wesam.losses.iou import mask_iou
+from wesam.losses.projection import projection_loss
 from wesam.losses.reduce import image_mean
 from wesam.objectives.anchor import AnchorBranch
 from wesam.objectives.base import Objective
 from wesam.objectives.ema import EmaAdapter
 from wesam.objectives.entries import Entries
+from wesam.objectives.label_knowledge import boxes_on_grid, within_boxes
 from wesam.objectives.segmentation import FOCAL_WEIGHT, mask_losses, named, pixel_weight, predict_both
 from wesam.segmenters.sam import SamSegmenter
 from wesam.views.batch import Batch
@@ -56,8 +58,18 @@ class WesamSettings(BaseModel):
         description="whose masks are the pseudo-labels: those of the student's own weights (paper), or of "
         "their moving average",
     )
-    ema_decay: float = Field(
-        default=0.99, ge=0, lt=1, description="share of the average an update keeps (chosen here)"
+    ema_decay: float = Field(default=0.99, ge=0, lt=1, description="share of the average an update keeps (chosen here)")
+
+    box_projection_weight: float = Field(
+        default=0.0,
+        ge=0,
+        description="of BoxInst's projection loss on the student, for labels with a box (arXiv 2012.02310); paper: 0",
+    )
+    box_clip: bool = Field(default=False, description="pseudo-labels are cut off outside the label's box; paper: no")
+    box_slack: float = Field(
+        default=0.05,
+        ge=0,
+        description="by what share of its sides the box is stretched for `box_clip` (chosen here)",
     )
 
     ignore_padding: bool = Field(
@@ -73,7 +85,7 @@ class WesamSettings(BaseModel):
 
 
 class WesamObjective(Objective):
-    """``L = w_st (20 focal + dice + mse_iou) + w_anchor L_anchor + w_con L_con``.
+    """``L = w_st (20 focal + dice + mse_iou) + w_anchor L_anchor + w_con L_con + w_proj L_proj``.
 
     With y the mask logits of a look, p = sigmoid(y), t the pseudo-labels and a the source model's masks, both
     thresholded at logit 0 and constant:
@@ -81,6 +93,7 @@ class WesamObjective(Objective):
     * ``L_st = 20 focal(p_strong, t) + dice(p_strong, t) + (iou_head - IoU(1[y_strong > 0], t))^2``
     * ``L_anchor = dice(p_strong, a) / 2 + dice(p_weak, a) / 2``
     * L_con: weak features pooled under t against the source model's features pooled under a.
+    * L_proj: what the label's box says about p_strong (not in the paper; weight 0 there).
 
     Means are over the instances of an image first, then over images.
 
@@ -101,8 +114,8 @@ class WesamObjective(Objective):
         """See `Objective.forward`.
 
         Returns:
-            "total"; the unweighted losses "self_training" with its parts "focal", "dice" and "iou", "anchor"
-            and "contrastive"; and signals of health: "anchor_agreement" (mean IoU of the pseudo-labels with
+            "total"; the unweighted losses "self_training" with its parts "focal", "dice" and "iou", "anchor",
+            "contrastive" and "box_projection" (0 where its weight is 0); and signals of health: "anchor_agreement" (mean IoU of the pseudo-labels with
             the source model's masks), "teacher_area" (mean share of the image that a pseudo-label covers) and
             "predicted_iou" (what the network itself thinks of its masks on the weak look).
         """
@@ -113,12 +126,14 @@ class WesamObjective(Objective):
         averaged = self._averaged_masks(batch)
         looks = predict_both(self.segmenter, batch)
         pseudo_labels = looks.weak.logits.detach() > 0 if averaged is None else averaged
+        boxes = boxes_on_grid(batch, self.segmenter)
+        if settings.box_clip and boxes is not None:
+            pseudo_labels = within_boxes(pseudo_labels, boxes, settings.box_slack)
 
         parts = mask_losses(looks.strong, pseudo_labels, weight, index, images)
         self_training = settings.focal_weight * parts["focal"] + parts["dice"] + parts["iou"]
         distance = 0.5 * (
-            dice_loss(looks.strong.logits, anchor.masks, weight)
-            + dice_loss(looks.weak.logits, anchor.masks, weight)
+            dice_loss(looks.strong.logits, anchor.masks, weight) + dice_loss(looks.weak.logits, anchor.masks, weight)
         )
         anchoring = image_mean(distance, index, images)
         z, present = self.entries.pool(looks.weak_features, pseudo_labels, index, batch.valid)
@@ -132,10 +147,14 @@ class WesamObjective(Objective):
             form=settings.contrastive_form,
             cross_image_negatives=settings.cross_image_negatives,
         )
+        projection = looks.strong.logits.new_zeros(())
+        if settings.box_projection_weight > 0 and boxes is not None:
+            projection = image_mean(projection_loss(looks.strong.logits, boxes), index, images)
         total = (
             settings.self_training_weight * self_training
             + settings.anchor_weight * anchoring
             + settings.contrastive_weight * contrast
+            + settings.box_projection_weight * projection
         )
         valid = batch.valid[index]
         area = (pseudo_labels * valid).sum((1, 2)) / valid.sum((1, 2)).clamp_min(1)
@@ -146,6 +165,7 @@ class WesamObjective(Objective):
                 **parts,
                 "anchor": anchoring,
                 "contrastive": contrast,
+                "box_projection": projection,
                 "anchor_agreement": image_mean(mask_iou(pseudo_labels, anchor.masks, weight), index, images),
                 "teacher_area": image_mean(area, index, images),
                 "predicted_iou": image_mean(looks.weak.iou, index, images),

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from tests.losses import oracles
+from wesam.losses.projection import interval_cover, projection_loss
+
+
+def test_equals_the_oracle() -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(3, 8, 8, generator=generator)
+    boxes = torch.tensor([[1.0, 2.0, 5.0, 7.0], [0.25, 0.0, 3.5, 8.0], [6.0, 6.0, 7.0, 7.5]])
+    expected = [oracles.projection(mask, box.tolist()) for mask, box in zip(logits, boxes, strict=True)]
+    torch.testing.assert_close(projection_loss(logits, boxes), torch.tensor(expected))
+
+
+def test_a_mask_that_touches_all_sides_is_perfect_whatever_its_shape() -> None:
+    cross = torch.full((1, 8, 8), -40.0)
+    cross[0, 4, 2:7] = 40
+    cross[0, 1:6, 3] = 40
+    assert projection_loss(cross, torch.tensor([[2.0, 1.0, 7.0, 6.0]])).item() == pytest.approx(0, abs=1e-6)
+    assert projection_loss(cross, torch.tensor([[2.0, 1.0, 8.0, 6.0]])).item() > 0.05
+
+
+def test_without_a_box_there_is_neither_loss_nor_gradient() -> None:
+    logits = torch.randn(2, 4, 4, requires_grad=True)
+    boxes = torch.tensor([[0.0, 0.0, 2.0, 2.0], [float("nan")] * 4])
+    loss = projection_loss(logits, boxes)
+    assert loss[1] == 0
+    loss.sum().backward()
+    assert logits.grad is not None
+    assert torch.isfinite(logits.grad).all()
+    assert logits.grad[0].any()
+    assert not logits.grad[1].any()
+
+
+def test_cover_of_cells() -> None:
+    cover = interval_cover(torch.tensor([0.5, -3.0]), torch.tensor([2.25, 9.0]), 4)
+    torch.testing.assert_close(cover, torch.tensor([[0.5, 1.0, 0.25, 0.0], [1.0, 1.0, 1.0, 1.0]]))
+
+
+def test_shapes_are_checked() -> None:
+    with pytest.raises(ValueError, match="boxes"):
+        projection_loss(torch.zeros(2, 4, 4), torch.zeros(3, 4))
