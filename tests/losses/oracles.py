@@ -105,7 +105,7 @@ def contrastive(
     return total / images
 
 
-def projection(logits: torch.Tensor, box: list[float]) -> float:
+def projection(logits: Tensor, box: list[float]) -> float:
     """One instance, in plain Python."""
     size = len(logits)
     p = [[1 / (1 + math.exp(-float(v))) for v in row] for row in logits]

@@ -251,3 +251,15 @@ def test_each_loss_sends_gradients_through_its_own_looks(teacher: str, term: str
     objective(batch)["total"].backward()
     pixels = {"weak": batch.weak, "strong": batch.strong}
     assert {look for look, p in pixels.items() if p.grad is not None and p.grad.abs().sum() > 0} == looks
+
+
+@pytest.mark.parametrize("teacher", ["shared", "ema"])
+def test_the_result_is_the_average_where_there_is_one(teacher: str) -> None:
+    segmenter = adapted_segmenter()
+    objective = WesamObjective(segmenter, WesamSettings.model_validate({"teacher": teacher, "ema_decay": 0.75}))
+    before = adapter_state(segmenter)
+    load_adapter_state(segmenter, {name: weight + 1 for name, weight in before.items()})
+    objective.after_step()
+    moved = 0.25 if teacher == "ema" else 1.0
+    for name, weight in objective.result().items():
+        torch.testing.assert_close(weight, before[name] + moved)

@@ -56,7 +56,7 @@ class Prediction:
 def predict(
     segmenter: Segmenter,
     samples: Sequence[Sample],
-    out: Path,
+    out: str | Path,
     *,
     prompt: PromptKind = "auto",
     seed: int = 0,
@@ -83,7 +83,7 @@ def predict(
         WesamError: if an image cannot be read, a label does not hold what `prompt` asks for, or the folder
             cannot be written.
     """
-    folder = PredictionFolder(out, samples, overlays)
+    folder = PredictionFolder(Path(out), samples, overlays)
     for sample in samples:
         prompted = weak_labels(sample, prompt, seed)
         image = read_sample(prompted)

@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from torch import Tensor, nn
 
 from wesam.errors import WesamError
+from wesam.segmenters.lora import adapter_state
 from wesam.segmenters.sam import SamSegmenter
 from wesam.views.batch import Batch
 
@@ -33,6 +34,10 @@ class Objective(nn.Module, ABC):
 
     def after_step(self) -> None:
         """Called after every optimiser step (an EMA teacher follows the student here)."""
+
+    def result(self) -> dict[str, Tensor]:
+        """The adapter weights that a finished run hands to its user, by name."""
+        return adapter_state(self.segmenter)
 
     def extra_state(self) -> dict[str, Tensor]:
         """What, beside the trained weights, a resumed run needs to go on unchanged."""

@@ -115,9 +115,9 @@ class WesamObjective(Objective):
 
         Returns:
             "total"; the unweighted losses "self_training" with its parts "focal", "dice" and "iou", "anchor",
-            "contrastive" and "box_projection" (0 where its weight is 0); and signals of health: "anchor_agreement" (mean IoU of the pseudo-labels with
-            the source model's masks), "teacher_area" (mean share of the image that a pseudo-label covers) and
-            "predicted_iou" (what the network itself thinks of its masks on the weak look).
+            "contrastive" and "box_projection" (0 where its weight is 0); and signals of health: "anchor_agreement"
+            (mean IoU of the pseudo-labels with the source model's masks), "teacher_area" (mean share of the image
+            that a pseudo-label covers) and "predicted_iou" (what the network thinks of its masks on the weak look).
         """
         settings, index, images = self.settings, batch.image_index, len(batch)
         weight = pixel_weight(batch, settings.ignore_padding)
@@ -183,6 +183,10 @@ class WesamObjective(Objective):
     def after_step(self) -> None:
         if self.ema is not None:
             self.ema.update(self.segmenter)
+
+    def result(self) -> dict[str, Tensor]:
+        """The teacher's weights where it is an average: they vary less from step to step than the student's."""
+        return super().result() if self.ema is None else self.extra_state()
 
     def extra_state(self) -> dict[str, Tensor]:
         return {} if self.ema is None else {name: t.clone() for name, t in self.ema.weights().items()}

@@ -160,6 +160,7 @@ def train(
             save(step)
     seconds = time.perf_counter() - began
 
+    load_adapter_state(segmenter, objective.result())
     if accelerator.is_main_process:
         save_adapter(segmenter, folder.adapter)
     accelerator.wait_for_everyone()
