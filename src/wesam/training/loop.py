@@ -118,7 +118,10 @@ def train(
         world=accelerator.num_processes,
         accumulation=config.accumulation,
     )
-    loader = DataLoader(dataset, batch_sampler=sampler, num_workers=config.workers, collate_fn=collate)
+    workers = config.workers
+    if workers is None:
+        workers = 0 if accelerator.device.type == "cpu" else 4
+    loader = DataLoader(dataset, batch_sampler=sampler, num_workers=workers, collate_fn=collate)
     window = _Window(accelerator, folder, config, on_progress)
 
     def save(step: int) -> None:
