@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -14,12 +15,12 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
-from wesam.labels.check import load_samples
 
 from tests.conftest import ImageSet
 from tests.tiny import tiny_segmenter
 from wesam.adaptation import adapt
 from wesam.errors import NonFiniteLossError, WesamError
+from wesam.labels.check import load_samples
 from wesam.objectives.base import Objective
 from wesam.segmenters.lora import LoraSettings, add_lora
 from wesam.training.checkpoint import list_checkpoints
@@ -172,6 +173,22 @@ def test_a_loss_that_is_not_finite_stops_with_step_and_images(image_set: ImageSe
         train(config, make_accelerator(config, folder), objective, samples, folder)
     assert [path.name for path in list_checkpoints(folder.checkpoints)] == ["step-0000004"]
     assert not folder.adapter.exists()
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_an_image_lost_in_the_middle_is_named_in_one_line(image_set: ImageSet, tmp_path: Path, workers: int) -> None:
+    images = tmp_path / "images"
+    shutil.copytree(image_set.images, images)
+    values = {"model": "tiny", "images": images, "labels": image_set.boxes, "out": tmp_path / "run", "steps": 30}
+    config = make_config({**values, **FAST, "workers": workers})
+    samples, _ = load_samples(images, image_set.boxes)
+    segmenter = tiny_segmenter()
+    add_lora(segmenter, LoraSettings(), seed=0)
+    (images / "3.png").write_bytes(b"")
+    folder = RunFolder(config.out)
+    accelerator, objective = make_accelerator(config, folder), _TurnsBad(segmenter, bad_step=-1)
+    with pytest.raises(WesamError, match=r"^[^\n]*3\.png: expected an image[^\n]*$"):
+        train(config, accelerator, objective, samples, folder)
 
 
 def test_supervised_needs_masks(image_set: ImageSet, model_folder: Path, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -144,7 +144,7 @@ def train(
         for group in optimiser.param_groups:
             group["lr"] = learning_rate(config, step)
         for _ in range(config.accumulation):
-            batch: Batch = next(batches).to(accelerator.device)
+            batch = _next(batches).to(accelerator.device)
             # Dropout is the only draw that is not tied to an item; tie it to the step and the process.
             torch.manual_seed(_mixed_seed(config.seed, step, accelerator.process_index))
             with accelerator.accumulate(wrapped):
@@ -171,6 +171,14 @@ def train(
     segmenter.eval()
     images = (steps - start) * config.batch_size * config.accumulation * accelerator.num_processes
     return TrainResult(steps, seconds, images / seconds if images else 0.0, start)
+
+
+def _next(batches: Iterator[Batch]) -> Batch:
+    """The next batch; what a loader process says of an image comes without that process's traceback."""
+    try:
+        return next(batches)
+    except WesamError as error:
+        raise WesamError(str(error).strip().rpartition("WesamError: ")[2]) from error
 
 
 def learning_rate(config: RunConfig, step: int) -> float:
