@@ -45,9 +45,8 @@ def draw(family: str, seed: int, index: int, size: int = 256) -> tuple[NDArray[n
     canvas = Canvas(size)
     FAMILIES[family](rng, canvas)
     image = develop(rng, canvas.image)
-    if (
-        family == "corrupted"
-    ):  # COCO-C's fifteen in turn, at the middle severity: at 5 a person finds no object of this size (needs the extra `bench`)
+    if family == "corrupted":  # COCO-C's fifteen in turn (needs the extra `bench`)
+        # the middle severity: at the worst a person finds no object of this size any more
         image = corrupt(image, CORRUPTIONS[index % len(CORRUPTIONS)], 3, int(rng.integers(2**31)))
     return image, canvas
 
