@@ -53,6 +53,17 @@ def coco(tmp_path: Path) -> CocoSet:
 
 
 @pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """a.png of 60 x 40 pixels, site/b.jpg of 80 x 50, and outside the folder secret.png."""
+    folder = tmp_path / "photos"
+    (folder / "site").mkdir(parents=True)
+    Image.new("RGB", (60, 40)).save(folder / "a.png")
+    Image.new("RGB", (80, 50)).save(folder / "site" / "b.jpg")
+    Image.new("RGB", (60, 40)).save(tmp_path / "secret.png")
+    return folder
+
+
+@pytest.fixture
 def save_image(tmp_path: Path) -> Callable[..., Path]:
     def save(image: Image.Image, name: str, **options: Any) -> Path:
         path = tmp_path / name

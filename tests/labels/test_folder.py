@@ -56,3 +56,44 @@ def test_missing_files(root: Path, name: str) -> None:
 def test_missing_folder(tmp_path: Path) -> None:
     with pytest.raises(WesamError, match="expected a folder of images"):
         ImageFolder(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "sub/b.png",
+        "/home/me/inside/sub/b.png",
+        "C:\\data\\sub\\b.png",
+        "../../sub/b.png",
+        "x/../sub/b.png",
+        "sub//b.png",
+    ],
+)
+def test_the_end_of_a_foreign_path(root: Path, path: str) -> None:
+    assert ImageFolder(root).find_tail(path).id == "sub/b.png"
+
+
+@pytest.mark.parametrize("path", ["../outside.png", "b.png", "", "..", "/", "x" * 5000, "a/" * 5000, "a\0.png"])
+def test_a_foreign_path_without_an_image_here(root: Path, path: str) -> None:
+    with pytest.raises(WesamError, match="expected"):
+        ImageFolder(root).find_tail(path)
+
+
+def test_an_image_by_its_name_without_suffix(root: Path) -> None:
+    (root / "a.jpg").write_bytes((root / "a.png").read_bytes())
+    folder = ImageFolder(root)
+    assert folder.find_stem("sub/b").id == "sub/b.png"
+    with pytest.raises(WesamError, match="one image file 'a' with any suffix, found 'a.jpg' and 'a.png'"):
+        folder.find_stem("a")
+    with pytest.raises(WesamError, match="'b' with any suffix, found none"):
+        folder.find_stem("b")
+
+
+def test_a_stated_size(root: Path) -> None:
+    file = ImageFolder(root).find("a.png")
+    for size in ((6, 4), (6.0, 4.0), (0, 0), (None, None), ("6", "4")):
+        assert file.of_size(*size) is file
+    with pytest.raises(
+        WesamError, match=r"expected 6 x 4 px, the size of 'a.png', got 4 x 6 \(labelled without its EXIF"
+    ):
+        file.of_size(4, 6)

@@ -9,7 +9,17 @@ from hypothesis import strategies as st
 from pycocotools import mask as coco_mask
 
 from wesam.errors import WesamError
-from wesam.labels.shapes import finite_floats, fit_box, fit_rle, polygons_to_rle
+from wesam.labels.shapes import (
+    crop_to_rle,
+    ellipse_to_rle,
+    finite_floats,
+    fit_box,
+    fit_point,
+    fit_rle,
+    fit_rotated_box,
+    parse_floats,
+    polygons_to_rle,
+)
 
 HEIGHT, WIDTH = 10, 14
 
@@ -134,3 +144,61 @@ def test_compressed_rle_with_empty_runs_inside_is_still_whole() -> None:
 def test_rle_refused(size: object, counts: object, message: str) -> None:
     with pytest.raises(WesamError, match=message):
         fit_rle(size, counts, WIDTH, HEIGHT)
+
+
+def test_a_turned_box_is_the_upright_one_around_it() -> None:
+    assert fit_rotated_box((2, 2, 6, 4), 90, (2, 2), WIDTH, HEIGHT) == pytest.approx((0, 2, 2, 6))  # clockwise
+    assert fit_rotated_box((2, 2, 6, 4), 180, (4, 3), WIDTH, HEIGHT) == pytest.approx((2, 2, 6, 4))
+    half = 2**0.5
+    assert fit_rotated_box((4, 4, 6, 6), 45, (5, 5), WIDTH, HEIGHT) == pytest.approx(
+        (5 - half, 5 - half, 5 + half, 5 + half)
+    )
+    assert fit_rotated_box((0, 0, 14, 10), 30, (7, 5), WIDTH, HEIGHT) == (0, 0, 14, 10)  # its corners leave the image
+    with pytest.raises(WesamError, match="inside the image"):
+        fit_rotated_box((0, 0, 20, 10), 360, (7, 5), WIDTH, HEIGHT)
+    with pytest.raises(WesamError, match="positive width"):
+        fit_rotated_box((50, 50, 60, 60), 30, (55, 55), WIDTH, HEIGHT)
+
+
+def test_points_are_moved_onto_the_image_from_just_outside() -> None:
+    assert fit_point(3.25, 4, WIDTH, HEIGHT) == (3.25, 4)
+    assert fit_point(-2.5, 11.5, WIDTH, HEIGHT) == (0, 9)
+    for x, y in ((-2.6, 0), (0, 11.6)):
+        with pytest.raises(WesamError, match="a point inside the image of 14 x 10 px, got x"):
+            fit_point(x, y, WIDTH, HEIGHT)
+
+
+def test_an_ellipse_covers_the_pixels_whose_centres_it_holds() -> None:
+    ys, xs = np.mgrid[:40, :60] + 0.5
+    expected = ((xs - 30) / 20) ** 2 + ((ys - 20) / 9) ** 2 < 1
+    upright = coco_mask.decode(ellipse_to_rle((30, 20), (20, 9), 0, 60, 40)).astype(bool)
+    assert (upright != expected).sum() < 0.05 * expected.sum()
+    turned = coco_mask.decode(ellipse_to_rle((30, 20), (9, 20), 90, 60, 40)).astype(bool)
+    assert (turned != expected).sum() < 0.05 * expected.sum()
+    cut = coco_mask.decode(ellipse_to_rle((0, 20), (20, 9), 0, 60, 40)).astype(bool)
+    half = (xs / 20) ** 2 + ((ys - 20) / 9) ** 2 < 1
+    assert (cut != half).sum() < 0.05 * half.sum()
+
+
+@pytest.mark.parametrize(("centre", "radii"), [((90, 20), (5, 5)), ((30, 20), (0, 5)), ((30, 20), (5, -1))])
+def test_no_ellipse(centre: tuple[float, float], radii: tuple[float, float]) -> None:
+    with pytest.raises(WesamError, match="expected"):
+        ellipse_to_rle(centre, radii, 0, 60, 40)
+
+
+def test_a_part_of_a_mask_lands_where_it_belongs() -> None:
+    crop = np.array([[True, False, True]])
+    mask = coco_mask.decode(crop_to_rle(crop, 11, 9, WIDTH, HEIGHT))
+    assert mask.nonzero()[0].tolist() == [9, 9]
+    assert mask.nonzero()[1].tolist() == [11, 13]
+    for left, top in ((12, 0), (-1, 0), (0, 10), (0, -1)):
+        with pytest.raises(WesamError, match="a mask inside the image"):
+            crop_to_rle(crop, left, top, WIDTH, HEIGHT)
+    with pytest.raises(WesamError, match="an empty one"):
+        crop_to_rle(~crop & crop, 0, 0, WIDTH, HEIGHT)
+
+
+@pytest.mark.parametrize("texts", [["1", "x"], ["nan"], ["inf"], [""], ["1,5"]])
+def test_texts_that_are_no_numbers(texts: list[str]) -> None:
+    with pytest.raises(WesamError, match="expected numbers, got"):
+        parse_floats(texts, "numbers")

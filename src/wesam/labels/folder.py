@@ -5,10 +5,14 @@ from __future__ import annotations
 import unicodedata
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import groupby
 from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 
 from wesam.errors import WesamError
 from wesam.labels.images import image_size, list_images
+
+# Folders above an image that label files name; more would only be a way to make us search for long.
+_LONGEST_TAIL = 8
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,21 @@ class ImageFile:
     path: Path
     width: int
     height: int
+
+    def of_size(self, width: object, height: object) -> ImageFile:
+        """This image, if the labels were made on one of its size, as far as their file states one.
+
+        Raises:
+            WesamError: if `width` and `height` are numbers above 0 and not those of the image.
+        """
+        stated, actual = (width, height), (self.width, self.height)
+        # Some tools write 0 for a size they do not know.
+        if stated == actual or not (_is_size(width) and _is_size(height)):
+            return self
+        hint = " (labelled without its EXIF rotation?)" if stated == actual[::-1] else ""
+        raise WesamError(
+            f"expected {self.width} x {self.height} px, the size of {self.id!r}, got {width} x {height}{hint}"
+        )
 
 
 class ImageFolder:
@@ -62,6 +81,43 @@ class ImageFolder:
         width, height = image_size(path)
         return ImageFile(path.relative_to(self.root).as_posix(), path, width, height)
 
+    def find_tail(self, path: str) -> ImageFile:
+        """The image that had `path` where the labels were made: the longest end of it that exists here.
+
+        What comes before a ".." or a drive is dropped with it, so that nothing leads out of the folder.
+
+        Raises:
+            WesamError: if no end of the path is an image here.
+        """
+        parts = PurePosixPath(path.replace("\\", "/")).parts
+        inside = parts[len(parts) - parts[::-1].index("..") :] if ".." in parts else parts
+        for length in range(min(len(inside), _LONGEST_TAIL), 0, -1):
+            try:
+                return self.find("/".join(inside[-length:]))
+            except WesamError:
+                if length == 1:
+                    raise
+        raise WesamError(f"expected a path to an image, got {path!r}")
+
+    def find_stem(self, stem: str) -> ImageFile:
+        """The image at a relative path whose suffix is not known, as for labels that share its name.
+
+        Raises:
+            WesamError: if there is none, or several with different suffixes.
+        """
+        paths = self._by_stem.get(_normal_form(PurePosixPath(stem)), [])
+        if len(paths) == 1:
+            return self.find(paths[0].relative_to(self.root).as_posix())
+        found = "none" if not paths else " and ".join(repr(path.name) for path in paths)
+        raise WesamError(f"expected one image file {stem!r} with any suffix, found {found}")
+
+    @cached_property
+    def _by_stem(self) -> dict[str, list[Path]]:
+        def stem(path: Path) -> str:
+            return _normal_form(path.relative_to(self.root).with_suffix(""))
+
+        return {key: list(paths) for key, paths in groupby(sorted(list_images(self.root), key=stem), key=stem)}
+
     @cached_property
     def _by_normal_form(self) -> dict[str, Path]:
         return {_normal_form(path.relative_to(self.root)): path for path in list_images(self.root)}
@@ -69,6 +125,10 @@ class ImageFolder:
 
 def _normal_form(name: PurePath) -> str:
     return unicodedata.normalize("NFC", name.as_posix())
+
+
+def _is_size(value: object) -> bool:
+    return isinstance(value, int | float) and value > 0
 
 
 def _is_file(path: Path) -> bool:

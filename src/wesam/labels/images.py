@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from wesam.errors import WesamError
+from wesam.labels.files import list_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,6 +73,32 @@ def read_image(path: str | Path, max_pixels: int = MAX_PIXELS) -> NDArray[np.uin
         return np.array(upright.convert("RGB"))
 
 
+def read_values(path: str | Path, max_pixels: int = MAX_PIXELS) -> NDArray[np.int32]:
+    """The numbers an image file stores, not the colours it shows: of a palette the indices, all 16 bits.
+
+    Args:
+        path: a file with one channel, or with colour channels that are equal.
+        max_pixels: as in `read_image`.
+
+    Returns:
+        (H, W) int32.
+
+    Raises:
+        WesamError: as `read_image` does, and if the channels differ or the values are not whole numbers.
+    """
+    with _opened(path, max_pixels) as image:
+        values = np.asarray(image)
+        if image.mode in ("LA", "La"):
+            values = values[..., 0]
+        elif image.mode in ("RGB", "RGBA", "RGBX"):
+            if (values[..., :1] != values[..., 1:3]).any():
+                raise WesamError(f"{path}: expected a grey or palette image, got one with colours")
+            values = values[..., 0]
+        if values.ndim != 2 or values.dtype.kind not in "bui":
+            raise WesamError(f"{path}: expected an image of whole numbers, got one of kind {image.mode}")
+        return values.astype(np.int32)
+
+
 def image_size(path: str | Path, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
     """Width and height in pixels after EXIF orientation, from the file's header alone.
 
@@ -107,18 +133,9 @@ def list_images(folder: str | Path) -> list[Path]:
     Raises:
         WesamError: if the folder does not exist.
     """
-    root = Path(folder)
-    if not root.is_dir():
-        raise WesamError(f"{root}: expected a folder of images, found no such folder")
-    found = []
-    for directory, subfolders, names in os.walk(root):
-        subfolders[:] = [name for name in subfolders if not name.startswith(".")]
-        found += [
-            Path(directory, name)
-            for name in names
-            if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES
-        ]
-    return sorted(found, key=lambda path: path.relative_to(root).as_posix())
+    if not Path(folder).is_dir():
+        raise WesamError(f"{folder}: expected a folder of images, found no such folder")
+    return list_files(folder, SUFFIXES)
 
 
 @contextmanager

@@ -5,8 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from wesam.labels.problems import Problem
+
 if TYPE_CHECKING:
-    from wesam.labels.problems import Problem
+    from pathlib import Path
+
+    from wesam.errors import WesamError
     from wesam.types import Sample
 
 
@@ -24,3 +28,8 @@ class LabelSet:
 
     samples: tuple[Sample, ...]
     problems: tuple[Problem, ...]
+
+    @classmethod
+    def unusable(cls, labels: Path, error: WesamError) -> LabelSet:
+        """No sample, and the one problem that forbade them all."""
+        return cls((), (Problem("fatal", labels.name, "", str(error)),))

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, ParamSpec, TypeVar
+
+from wesam.errors import WesamError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 Severity = Literal["fatal", "skip", "note"]
 
@@ -29,3 +37,27 @@ class Problem:
         place = f"{self.file}: {self.field}" if self.field else self.file
         # Messages about a file as a whole often begin with its path already.
         return self.message if self.message.startswith(f"{place}:") else f"{place}: {self.message}"
+
+
+class ProblemLog:
+    """Collects what is wrong while a reader goes through its files.
+
+    Attributes:
+        file: the file that is being read now; set it before going on to the next.
+        problems: what was found so far.
+    """
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.problems: list[Problem] = []
+
+    def tell(self, field: str, message: str, severity: Severity = "skip") -> None:
+        self.problems.append(Problem(severity, self.file, field, message))
+
+    def attempt(self, field: str, read: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T | None:
+        """What `read` returns, or None and a problem told if it raises a WesamError."""
+        try:
+            return read(*args, **kwargs)
+        except WesamError as error:
+            self.tell(field, str(error))
+            return None

@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 import reprlib
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from pycocotools import mask as coco_mask
 
 from wesam.errors import WesamError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 # Labelling tools round and draw over the border by a pixel or two. More means labels of another image size.
 OVERSHOOT = 2.0
@@ -33,6 +36,18 @@ def finite_floats(values: object, expected: str) -> list[float]:
     raise WesamError(f"expected {expected}, got {reprlib.repr(values)}")
 
 
+def parse_floats(texts: Sequence[str], expected: str) -> list[float]:
+    """Numbers of a text format.
+
+    Raises:
+        WesamError: if one is not a finite number; the message says `expected`.
+    """
+    try:
+        return finite_floats([float(text) for text in texts], expected)
+    except ValueError as error:  # a WesamError is one too
+        raise WesamError(f"expected {expected}, got {reprlib.repr(' '.join(texts))}") from error
+
+
 def fit_box(box: tuple[float, float, float, float], width: int, height: int) -> tuple[float, float, float, float]:
     """A box clipped to its image, if it goes over the border by no more than `OVERSHOOT` pixels.
 
@@ -50,6 +65,102 @@ def fit_box(box: tuple[float, float, float, float], width: int, height: int) -> 
     clipped = (max(x0, 0.0), max(y0, 0.0), min(x1, float(width)), min(y1, float(height)))
     _check_not_empty(clipped)
     return clipped
+
+
+def fit_rotated_box(
+    box: tuple[float, float, float, float], degrees: float, pivot: tuple[float, float], width: int, height: int
+) -> tuple[float, float, float, float]:
+    """The upright box around a rotated one, cut at the borders of the image, which its corners may well leave.
+
+    Args:
+        box: ``(x0, y0, x1, y1)`` before it was turned.
+        degrees: how far, clockwise as a person sees it.
+        pivot: the point ``(x, y)`` it was turned about.
+        width, height: size of the image in pixels.
+
+    Raises:
+        WesamError: as `fit_box` does.
+    """
+    if degrees % 360 == 0:
+        return fit_box(box, width, height)
+    _check_not_empty(box)
+    x0, y0, x1, y1 = box
+    corners = _turned(np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)]), degrees, pivot).clip(0, (width, height))
+    (x0, y0), (x1, y1) = corners.min(axis=0).tolist(), corners.max(axis=0).tolist()
+    return fit_box((x0, y0, x1, y1), width, height)
+
+
+def fit_point(x: float, y: float, width: int, height: int) -> tuple[float, float]:
+    """A point moved onto its image, if it lies beside it by no more than `OVERSHOOT` pixels.
+
+    Args:
+        x, y: pixel indices, so that the first pixel's centre is (0, 0): half a pixel less than a distance from
+            the image's corner, which most labelling tools write.
+        width, height: size of the image in pixels.
+
+    Raises:
+        WesamError: if it is further outside.
+    """
+    if max(-0.5 - x, -0.5 - y, x + 0.5 - width, y + 0.5 - height) > OVERSHOOT:
+        raise WesamError(f"expected a point inside the image of {width} x {height} px, got x {x:g}, y {y:g}")
+    return min(max(x, 0.0), width - 1.0), min(max(y, 0.0), height - 1.0)
+
+
+def ellipse_to_rle(
+    centre: tuple[float, float], radii: tuple[float, float], degrees: float, width: int, height: int
+) -> dict[str, Any]:
+    """An ellipse as a mask, cut at the borders of the image, which it may well leave.
+
+    Args:
+        centre, radii: (x, y) in pixels.
+        degrees: how far it is turned, clockwise as a person sees it.
+        width, height: size of the image in pixels.
+
+    Raises:
+        WesamError: if a radius is not positive or no pixel of the image is covered.
+    """
+    if min(radii) <= 0:
+        raise WesamError(f"expected radii above 0, got {radii[0]:g} and {radii[1]:g}")
+    angles = np.linspace(0, 2 * np.pi, 90, endpoint=False)
+    outline = np.stack([np.cos(angles), np.sin(angles)], axis=1) * radii + centre
+    corners = _turned(outline, degrees, centre).clip(0, (width, height))
+    return polygons_to_rle([corners.ravel().tolist()], width, height)
+
+
+def mask_to_rle(mask: NDArray[np.bool_]) -> dict[str, Any]:
+    """A mask in COCO compressed run-length encoding.
+
+    Args:
+        mask: (H, W) bool, of the whole image.
+
+    Raises:
+        WesamError: if no pixel is covered.
+    """
+    if not mask.any():
+        raise WesamError("expected a mask that covers a pixel, got an empty one")
+    rle: dict[str, Any] = coco_mask.encode(np.asfortranarray(mask, dtype=np.uint8))
+    return rle
+
+
+def crop_to_rle(crop: NDArray[np.bool_], left: int, top: int, width: int, height: int) -> dict[str, Any]:
+    """A mask that is given as a part of the image and where that part lies.
+
+    Args:
+        crop: (h, w) bool.
+        left, top: position of its first pixel in the image.
+        width, height: size of the image in pixels.
+
+    Raises:
+        WesamError: if the part leaves the image or no pixel is covered.
+    """
+    bottom, right = top + crop.shape[0], left + crop.shape[1]
+    if left < 0 or top < 0 or right > width or bottom > height:
+        raise WesamError(
+            f"expected a mask inside the image of {width} x {height} px, got {_edges((left, top, right, bottom))}"
+        )
+    mask = np.zeros((height, width), dtype=bool)
+    mask[top:bottom, left:right] = crop
+    return mask_to_rle(mask)
 
 
 def polygons_to_rle(polygons: Sequence[Sequence[float]], width: int, height: int) -> dict[str, Any]:
@@ -136,6 +247,13 @@ def _run_lengths(text: str) -> list[int]:
     if shift:
         raise WesamError(f"expected RLE counts that are complete, got {reprlib.repr(text)}")
     return runs
+
+
+def _turned(points: NDArray[np.float64], degrees: float, pivot: tuple[float, float]) -> NDArray[np.float64]:
+    """(N, 2) points turned about `pivot`; as y points down, a positive angle turns clockwise."""
+    cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    turned: NDArray[np.float64] = (points - pivot) @ np.array([[cos, sin], [-sin, cos]]) + pivot
+    return turned
 
 
 def _check_not_empty(box: tuple[float, float, float, float]) -> None:

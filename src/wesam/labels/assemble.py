@@ -1,0 +1,128 @@
+"""From the marks that a person drew on an image to its objects, alike for every format."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ParamSpec
+
+from pycocotools import mask as coco_mask
+
+from wesam.labels.folder import ImageFolder
+from wesam.labels.label_set import LabelSet
+from wesam.labels.problems import ProblemLog
+from wesam.types import Instance, Sample
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from wesam.labels.folder import ImageFile
+
+_P = ParamSpec("_P")
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One box, polygon, click, ... as it stands in a label file; fields as in `Instance`.
+
+    Attributes:
+        field: where in the file.
+        category: name of its class, "" if it names none.
+        group: what marks of one object share, None if the file does not say.
+    """
+
+    field: str
+    category: str = ""
+    box: tuple[float, float, float, float] | None = None
+    points: tuple[tuple[float, float, int], ...] = ()
+    rle: dict[str, Any] | None = None
+    group: str | None = None
+
+    @property
+    def only_negative(self) -> bool:
+        """Whether it is nothing but points off an object, so that it cannot be an object itself."""
+        return bool(self.points) and not any((self.box, self.rle, *(label for _, _, label in self.points)))
+
+
+class LabelBuilder(ProblemLog):
+    """The label set that a reader makes, image by image.
+
+    Raises:
+        WesamError: if the image folder does not exist.
+    """
+
+    def __init__(self, file: str, images: Path) -> None:
+        super().__init__(file)
+        self.folder = ImageFolder(images)
+        self._samples: list[Sample] = []
+        self._labelled_in: dict[str, str] = {}
+
+    def claim(self, field: str, find: Callable[_P, ImageFile], *args: _P.args, **kwargs: _P.kwargs) -> ImageFile | None:
+        """The image that `find` returns; None and a problem if it raises, or if the image was labelled before."""
+        file = self.attempt(field, find, *args, **kwargs)
+        if file is None:
+            return None
+        place = f"{self.file}: {field}"
+        first = self._labelled_in.setdefault(file.id, place)
+        if first != place:
+            self.tell(field, f"expected a new image, got {file.id!r} of {first} again")
+            return None
+        return file
+
+    def add(self, file: ImageFile, marks: Sequence[Mark]) -> None:
+        """Takes a claimed image and its objects, of which there may be none, into the set."""
+        objects = _objects(marks, self)
+        instances = [instance for marks in objects if (instance := self._instance(marks)) is not None]
+        self._samples.append(Sample(file.id, file.path, file.width, file.height, tuple(instances)))
+
+    def build(self) -> LabelSet:
+        return LabelSet(tuple(self._samples), tuple(self.problems))
+
+    def _instance(self, marks: Sequence[Mark]) -> Instance | None:
+        """One object from its marks: all their points, the union of their masks, one box."""
+        boxes = [mark for mark in marks if mark.box is not None]
+        if len(boxes) > 1:
+            self.tell(boxes[1].field, f"expected one box an object, got that of {boxes[0].field} in the same group")
+            return None
+        masks = [mark.rle for mark in marks if mark.rle is not None]
+        return Instance(
+            # The place in the labels: unique, and whoever meets it later finds the label again.
+            f"{self.file}:{marks[0].field}",
+            boxes[0].box if boxes else None,
+            tuple(point for mark in marks for point in mark.points),
+            coco_mask.merge(masks) if len(masks) > 1 else masks[0] if masks else None,
+            next((mark.category for mark in marks if mark.category), ""),
+        )
+
+
+def _objects(marks: Sequence[Mark], log: ProblemLog) -> list[list[Mark]]:
+    """The marks of each object.
+
+    * Marks of one group and class are one object, and others are an object each.
+    * Clicks that name no class go to every object of their group.
+    * Points off an object that are in no group go to every object of the image that points were put on, of their
+      class if they name one.
+    """
+    objects: dict[tuple[str | None, str], list[Mark]] = {}
+    clicks: list[Mark] = []
+    for mark in marks:
+        if mark.only_negative or (mark.group is not None and mark.points and not mark.category):
+            clicks.append(mark)
+        else:
+            key = (mark.group, mark.field if mark.group is None else mark.category)
+            objects.setdefault(key, []).append(mark)
+    clicked = [key for key, own in objects.items() if any(mark.points for mark in own)]
+    # On the object first: such clicks may be all there is of it, and those off it need an object to be off.
+    for click in sorted(clicks, key=lambda click: click.only_negative):
+        if click.group is not None:
+            keys = [key for key in objects if key[0] == click.group]
+        else:
+            keys = [key for key in clicked if click.category in ("", objects[key][0].category)]
+        if not keys and not click.only_negative:
+            keys = [(click.group, "")]
+            clicked += keys
+        for key in keys:
+            objects.setdefault(key, []).append(click)
+        if not keys:
+            log.tell(click.field, "expected points on an object beside those off it, got none")
+    return list(objects.values())
