@@ -166,8 +166,49 @@ def test_an_unusable_category_costs_only_its_name(coco: CocoSet) -> None:
     for category in ([3], 2, {}, None, 9):
         coco.add(category_id=category)
     found = read_coco(coco.labels, coco.images)
-    assert found.problems == ()
+    assert [(p.severity, p.field) for p in found.problems] == [("note", "annotations")]
+    assert found.problems[0].message.startswith("3 annotations have a category_id that is not in categories")
     assert [instance.category for instance in found.samples[0].instances] == [""] * 5
+
+
+def test_keypoints_are_points(coco: CocoSet) -> None:
+    coco.json["categories"] = [{"id": 1, "name": "cell", "keypoints": ["nose", "tail", "-", "negative 2"]}]
+    coco.add(category_id=1, bbox=None, keypoints=[0, 0, 2, 59.4, 39, 1, 5, 6, 2, 0, 0, 0])
+    coco.add(category_id=1, keypoints=[3, 4, 2])
+    coco.add(keypoints=[3, 4, 2, 5, 6, 2])
+    coco.add(category_id=1, keypoints=[0, 0, 0, 0, 0, 0])
+    coco.add(keypoints=[])
+    found = read_coco(coco.labels, coco.images)
+    assert found.problems == ()
+    first, second, third, *rest = found.samples[0].instances
+    assert (first.points, first.box) == (((0, 0, 1), (59, 39, 1), (5, 6, 0)), None)
+    assert (second.points, second.box) == (((3, 4, 1),), (10, 10, 30, 25))
+    assert third.points == ((3, 4, 1), (5, 6, 1))
+    assert [instance.points for instance in rest] == [(), ()]
+
+
+@pytest.mark.parametrize(
+    ("keypoints", "message"),
+    [
+        ([1, 2], "3 numbers each, got 2"),
+        ([1, 2, 3], "visibility of 0, 1 or 2, got 3"),
+        ([math.nan, 2, 2], "finite numbers"),
+        (["1", 2, 2], "finite numbers"),
+        ({"x": 1}, "finite numbers"),
+        ([70, 2, 2], "a point inside the image of 60 x 40 px, got x 70, y 2"),
+    ],
+)
+def test_bad_keypoints(coco: CocoSet, keypoints: object, message: str) -> None:
+    coco.add(keypoints=keypoints)
+    (problem,) = read_coco(coco.labels, coco.images).problems
+    assert (problem.severity, problem.field) == ("skip", "annotations[0].keypoints")
+    assert re.search(message, problem.message)
+
+
+def test_an_annotation_of_unseen_keypoints_alone_says_nothing(coco: CocoSet) -> None:
+    coco.add(bbox=None, keypoints=[0, 0, 0])
+    (problem,) = read_coco(coco.labels, coco.images).problems
+    assert "expected bbox, segmentation or keypoints" in problem.message
 
 
 BAD_IMAGES: list[tuple[object, str, str]] = [
@@ -307,7 +348,7 @@ json_values = st.recursive(
     max_leaves=8,
 )
 image_keys = ["id", "file_name", "width", "height"]
-annotation_keys = ["id", "image_id", "bbox", "segmentation", "iscrowd", "category_id"]
+annotation_keys = ["id", "image_id", "bbox", "segmentation", "keypoints", "iscrowd", "category_id"]
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -331,4 +372,4 @@ def test_nothing_in_a_file_raises(coco: CocoSet, images: list[Any], annotations:
     )
     for sample in read_coco(path, coco.images).samples:
         for instance in sample.instances:
-            assert instance.box is not None or instance.mask().any()
+            assert instance.box is not None or instance.points or instance.mask().any()

@@ -5,30 +5,36 @@ The least that is read::
     {"images": [{"id": 1, "file_name": "a.png"}],
      "annotations": [{"image_id": 1, "bbox": [x, y, width, height]}]}
 
-An annotation may carry "segmentation" (polygons, or run-length encoding) beside its box, or instead of it.
+An annotation may carry "segmentation" (polygons, or run-length encoding) or "keypoints" beside its box, or instead.
 """
 
 from __future__ import annotations
 
-import json
 import reprlib
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeGuard, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from wesam.errors import WesamError
+from wesam.labels.files import read_json
 from wesam.labels.folder import ImageFile, ImageFolder
 from wesam.labels.label_set import LabelSet
-from wesam.labels.problems import Problem, Severity
-from wesam.labels.shapes import finite_floats, fit_box, fit_rle, polygons_to_rle
+from wesam.labels.polarity import read_polarity
+from wesam.labels.problems import ProblemLog
+from wesam.labels.shapes import finite_floats, fit_box, fit_point, fit_rle, polygons_to_rle
 from wesam.types import Instance, Sample
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
-_P = ParamSpec("_P")
-_T = TypeVar("_T")
 _Id = int | str
 _Box = tuple[float, float, float, float]
+_Points = tuple[tuple[float, float, int], ...]
+
+
+@dataclass(frozen=True)
+class _Category:
+    name: str
+    point_names: tuple[str, ...]
 
 
 def read_coco(labels: Path, images: Path) -> LabelSet:
@@ -36,8 +42,10 @@ def read_coco(labels: Path, images: Path) -> LabelSet:
 
     Sizes come from the image files, upright by their EXIF orientation. Crowd regions (``iscrowd``) are left
     out. Ids may be numbers or text; annotations without one are numbered. Of images or annotations given
-    twice the first counts, but where one image id stands for two files, neither is used. Keypoints are not
-    read.
+    twice the first counts, but where one image id stands for two files, neither is used.
+
+    Keypoints of visibility 1 or 2 are points on the object. Those that the category's "keypoints" call "negative",
+    "negative 2", ... (see `labels.polarity`) are points off it.
 
     Args:
         labels: the JSON file.
@@ -49,20 +57,15 @@ def read_coco(labels: Path, images: Path) -> LabelSet:
     return _CocoReader(labels.name).read(labels, images)
 
 
-class _CocoReader:
+class _CocoReader(ProblemLog):
     """Collects problems while it reads one file."""
-
-    def __init__(self, file: str) -> None:
-        self.file = file
-        self.problems: list[Problem] = []
 
     def read(self, labels: Path, images: Path) -> LabelSet:
         try:
             coco = _load(labels)
             folder = ImageFolder(images)
         except WesamError as error:
-            self.tell("", str(error), "fatal")
-            return LabelSet((), tuple(self.problems))
+            return LabelSet.unusable(labels, error)
         files = self.images(coco["images"], folder)
         instances = self.annotations(coco["annotations"], files, _categories(coco.get("categories")))
         samples = tuple(
@@ -101,17 +104,17 @@ class _CocoReader:
                 file = None
             elif file is not None:
                 index_of_file[file.id] = index
-                file = self.attempt(f"{field}.width", _sized, entry, file)
+                file = self.attempt(f"{field}.width", file.of_size, entry.get("width"), entry.get("height"))
             files[image_id] = file
         return files
 
     def annotations(
-        self, entries: list[Any], files: dict[_Id, ImageFile | None], categories: dict[_Id, str]
+        self, entries: list[Any], files: dict[_Id, ImageFile | None], categories: dict[_Id, _Category]
     ) -> dict[_Id, list[Instance]]:
         """The usable instances of each image id."""
         instances: dict[_Id, list[Instance]] = {image_id: [] for image_id in files}
         index_of_name: dict[str, int] = {}
-        crowds = lost = 0
+        crowds = lost = unknown = 0
         for index, entry in enumerate(entries):
             field = f"annotations[{index}]"
             if not isinstance(entry, dict):
@@ -126,46 +129,32 @@ class _CocoReader:
             file = None if image_id is None else files[image_id]
             box = self.attempt(f"{field}.bbox", _box, entry.get("bbox"), file)
             rle = self.attempt(f"{field}.segmentation", _rle, entry.get("segmentation"), file)
+            category_id = entry.get("category_id")
+            category = categories.get(category_id) if _is_id(category_id) else None
+            unknown += category is None and category_id is not None and bool(categories)
+            point_names = category.point_names if category else ()
+            points = self.attempt(f"{field}.keypoints", _points, entry.get("keypoints"), point_names, file)
             if len(self.problems) > told or name is None or image_id is None:
                 continue
             if file is None:
                 lost += 1
-            elif box is None and rle is None:
-                self.tell(field, "expected bbox or segmentation, got neither")
+            elif box is None and rle is None and not points:
+                self.tell(field, "expected bbox, segmentation or keypoints, got none of them")
             else:
-                category = entry.get("category_id")
-                label = categories.get(category, "") if _is_id(category) else ""
-                instances[image_id].append(Instance(name, box, rle=rle, category=label))
+                label = category.name if category else ""
+                instances[image_id].append(Instance(name, box, points or (), rle, label))
         if crowds:
             self.tell("annotations", f"{crowds} crowd regions (iscrowd) are left out", "note")
         if lost:
             self.tell("annotations", f"{lost} annotations go with the images that are left out", "note")
+        if unknown:
+            self.tell("annotations", f"{unknown} annotations have a category_id that is not in categories", "note")
         return instances
-
-    def tell(self, field: str, message: str, severity: Severity = "skip") -> None:
-        self.problems.append(Problem(severity, self.file, field, message))
-
-    def attempt(self, field: str, read: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T | None:
-        """What `read` returns, or None and a problem told if it raises a WesamError."""
-        try:
-            return read(*args, **kwargs)
-        except WesamError as error:
-            self.tell(field, str(error))
-            return None
 
 
 def _load(labels: Path) -> dict[str, Any]:
     """The JSON object of a COCO file; "images" and "annotations" are lists."""
-    try:
-        coco = json.loads(labels.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise WesamError(f"{labels}: expected a COCO JSON file, got {error.strerror or error}") from error
-    except json.JSONDecodeError as error:
-        raise WesamError(
-            f"{labels}: line {error.lineno} column {error.colno}: expected JSON, got {error.msg}"
-        ) from error
-    except (ValueError, RecursionError) as error:  # not UTF-8, numbers of absurd length, absurd nesting
-        raise WesamError(f"{labels}: expected COCO JSON, got {error}") from error
+    coco = read_json(labels, "COCO JSON")
     if not isinstance(coco, dict):
         raise WesamError(
             f"{labels}: expected COCO JSON, an object with 'images' and 'annotations', got a {type(coco).__name__}"
@@ -177,10 +166,15 @@ def _load(labels: Path) -> dict[str, Any]:
     return coco
 
 
-def _categories(entries: object) -> dict[_Id, str]:
-    """Names by id. They only inform, so what cannot be read has no name."""
+def _categories(entries: object) -> dict[_Id, _Category]:
+    """By id. They only inform, so what cannot be read has no name."""
     rows = [row for row in entries if isinstance(row, dict)] if isinstance(entries, list) else []
-    return {row["id"]: str(row.get("name", "")) for row in rows if _is_id(row.get("id"))}
+    return {row["id"]: _category(row) for row in rows if _is_id(row.get("id"))}
+
+
+def _category(row: dict[str, Any]) -> _Category:
+    point_names = row.get("keypoints")
+    return _Category(str(row.get("name", "")), tuple(map(str, point_names)) if isinstance(point_names, list) else ())
 
 
 def _is_id(value: object) -> TypeGuard[_Id]:
@@ -215,18 +209,6 @@ def _find(folder: ImageFolder, entry: dict[str, Any]) -> ImageFile:
     return folder.find(name)
 
 
-def _sized(entry: dict[str, Any], file: ImageFile) -> ImageFile:
-    """The file, if the labels were made on an image of its size as far as the entry says."""
-    stated, actual = (entry.get("width"), entry.get("height")), (file.width, file.height)
-    # Some tools write 0 for a size they do not know.
-    if stated == actual or not all(isinstance(side, int | float) and side > 0 for side in stated):
-        return file
-    hint = " (labelled without its EXIF rotation?)" if stated == actual[::-1] else ""
-    raise WesamError(
-        f"expected {file.width} x {file.height} px, the size of {file.id!r}, got {stated[0]} x {stated[1]}{hint}"
-    )
-
-
 def _box(value: object, file: ImageFile | None) -> _Box | None:
     """The annotation's box, if it has one; without a usable image only its numbers can be checked."""
     if value is None:
@@ -252,3 +234,20 @@ def _rle(value: object, file: ImageFile | None) -> dict[str, Any] | None:
         polygons = [finite_floats(polygon, "polygons as lists of finite numbers") for polygon in value]
         return polygons_to_rle(polygons, file.width, file.height)
     raise WesamError(f"expected polygons or run-length encoding, got {reprlib.repr(value)}")
+
+
+def _points(value: object, names: tuple[str, ...], file: ImageFile | None) -> _Points | None:
+    """The annotation's labelled keypoints; without a usable image only their numbers can be checked."""
+    if not value:
+        return None
+    numbers = finite_floats(value, "keypoints as finite numbers [x, y, visibility, ...]")
+    if len(numbers) % 3:
+        raise WesamError(f"expected keypoints of 3 numbers each, got {len(numbers)} numbers")
+    points = []
+    for index, (x, y, visibility) in enumerate(zip(*(iter(numbers),) * 3, strict=True)):
+        if visibility not in (0, 1, 2):
+            raise WesamError(f"expected a visibility of 0, 1 or 2, got {visibility:g} of keypoint {index}")
+        if visibility and file is not None:
+            _, label = read_polarity(names[index] if index < len(names) else "")
+            points.append((*fit_point(x, y, file.width, file.height), label))
+    return tuple(points)
