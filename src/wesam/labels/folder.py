@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
 from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
+from typing import TypeGuard
 
 from wesam.errors import WesamError
 from wesam.labels.images import image_size, list_images
@@ -36,14 +37,12 @@ class ImageFile:
         Raises:
             WesamError: if `width` and `height` are numbers above 0 and not those of the image.
         """
-        stated, actual = (width, height), (self.width, self.height)
         # Some tools write 0 for a size they do not know.
-        if stated == actual or not (_is_size(width) and _is_size(height)):
+        if not (_is_size(width) and _is_size(height)) or (width, height) == (self.width, self.height):
             return self
-        hint = " (labelled without its EXIF rotation?)" if stated == actual[::-1] else ""
-        raise WesamError(
-            f"expected {self.width} x {self.height} px, the size of {self.id!r}, got {width} x {height}{hint}"
-        )
+        hint = " (labelled without its EXIF rotation?)" if (height, width) == (self.width, self.height) else ""
+        stated = " x ".join(str(int(side) if side // 1 == side else side) for side in (width, height))
+        raise WesamError(f"expected {self.width} x {self.height} px, the size of {self.id!r}, got {stated}{hint}")
 
 
 class ImageFolder:
@@ -127,7 +126,7 @@ def _normal_form(name: PurePath) -> str:
     return unicodedata.normalize("NFC", name.as_posix())
 
 
-def _is_size(value: object) -> bool:
+def _is_size(value: object) -> TypeGuard[int | float]:
     return isinstance(value, int | float) and value > 0
 
 
