@@ -1,0 +1,91 @@
+"""Pascal VOC XML (Everingham et al. 2010): an XML file for each image, as LabelImg and many exports write it::
+
+<annotation>
+  <filename>0001.jpg</filename>
+  <object><name>cell</name>
+    <bndbox><xmin>10</xmin><ymin>20</ymin><xmax>60</xmax><ymax>80</ymax></bndbox></object>
+</annotation>
+"""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from wesam.errors import WesamError
+from wesam.labels.assemble import LabelBuilder, Mark
+from wesam.labels.files import label_files, read_xml
+from wesam.labels.label_set import LabelSet
+from wesam.labels.shapes import fit_box, parse_floats
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from xml.etree.ElementTree import Element
+
+    from wesam.labels.folder import ImageFile
+
+_EDGES = ("xmin", "ymin", "xmax", "ymax")
+
+
+def read_voc(labels: Path, images: Path) -> LabelSet:
+    """Reads Pascal VOC XML files.
+
+    VOC counts pixels from 1 and its last ones belong to the box, so a box of xmin 1 and xmax 10 is 10 pixels wide.
+    The boxes of tools that count from 0 become one pixel larger at the left and the top.
+
+    Args:
+        labels: the folder of XML files, or one of them.
+        images: the folder of the images. <filename> is looked for in the sub-folder that the XML file has in
+            `labels`, then at the top; without one, or one without suffix, the image has the name of the XML file.
+
+    Returns:
+        The images found, with their usable instances, and every problem.
+    """
+    try:
+        builder = LabelBuilder(labels.name, images)
+        files = label_files(labels, {".xml"}, "Pascal VOC XML files")
+    except WesamError as error:
+        return LabelSet.unusable(labels, error)
+    for path, name in files:
+        builder.file = name.as_posix()
+        root = builder.attempt("", read_xml, path, "annotation", "Pascal VOC XML")
+        if root is None:
+            continue
+        image_name = (root.findtext("filename") or "").strip()
+        if PurePosixPath(image_name).suffix:
+            file = builder.claim("filename", builder.folder.find_tail, (name.parent / image_name).as_posix())
+        else:
+            file = builder.claim("filename", builder.folder.find_stem, name.with_suffix("").as_posix())
+        size = builder.attempt("size", _size, root)
+        if file is not None and size is not None and builder.attempt("size", file.of_size, *size) is not None:
+            builder.add(file, _marks(root, file, builder))
+    return builder.build()
+
+
+def _marks(root: Element, file: ImageFile, builder: LabelBuilder) -> list[Mark]:
+    marks = []
+    for index, element in enumerate(root.findall("object")):
+        field = f"object[{index}]"
+        name = (element.findtext("name") or "").strip()
+        if not name:
+            builder.tell(f"{field}.name", "expected the name of a class, got none", "note")
+        box = builder.attempt(f"{field}.bndbox", _box, element, file)
+        if box is not None:
+            marks.append(Mark(field, name, box))
+    return marks
+
+
+def _box(element: Element, file: ImageFile) -> tuple[float, float, float, float]:
+    texts = [element.findtext(f"bndbox/{edge}") for edge in _EDGES]
+    missing = [edge for edge, text in zip(_EDGES, texts, strict=True) if text is None]
+    if missing:
+        raise WesamError(f"expected xmin, ymin, xmax and ymax, got no {' and no '.join(missing)}")
+    x0, y0, x1, y1 = parse_floats([text or "" for text in texts], "finite numbers xmin, ymin, xmax, ymax")
+    return fit_box((x0 - 1, y0 - 1, x1, y1), file.width, file.height)
+
+
+def _size(root: Element) -> tuple[float, float]:
+    """Width and height as the file states them; 0 where it does not."""
+    texts = [root.findtext(f"size/{side}") or "0" for side in ("width", "height")]
+    width, height = parse_floats(texts, "finite numbers width and height")
+    return width, height

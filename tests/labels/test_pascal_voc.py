@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from tests.labels.damage import assert_sound, damaged
+from tests.labels.test_files import BOMB
+from wesam.labels.pascal_voc import read_voc
+
+OBJECT = """  <object>
+    <name>cell</name><pose>Unspecified</pose><truncated>0</truncated><difficult>0</difficult>
+    <bndbox><xmin>11</xmin><ymin>6</ymin><xmax>30</xmax><ymax>25</ymax></bndbox>
+  </object>
+"""
+A = f"""<annotation>
+  <folder>photos</folder><filename>a.png</filename><path>/home/me/photos/a.png</path>
+  <size><width>60</width><height>40</height><depth>3</depth></size><segmented>0</segmented>
+{OBJECT}{OBJECT.replace("30", "59.5")}</annotation>
+"""
+
+
+@pytest.fixture
+def labels(photos: Path) -> Path:
+    folder = photos.parent / "labels"
+    (folder / "site").mkdir(parents=True)
+    (folder / "a.xml").write_text(A)
+    (folder / "site" / "b.xml").write_text("<annotation><filename>b.jpg</filename></annotation>")
+    return folder
+
+
+def test_boxes_and_names(labels: Path, photos: Path) -> None:
+    found = read_voc(labels, photos)
+    assert found.problems == ()
+    assert [(sample.id, len(sample.instances)) for sample in found.samples] == [("a.png", 2), ("site/b.jpg", 0)]
+    first, second = found.samples[0].instances
+    assert (first.id, first.category) == ("a.xml:object[0]", "cell")
+    assert first.box == (10, 5, 30, 25)  # pixels 11 to 30, counted from 1, are 20
+    assert second.box == (10, 5, 59.5, 25)
+
+
+@pytest.mark.parametrize("name", ["a", ""])
+def test_without_a_whole_name_the_image_is_called_as_the_file(labels: Path, photos: Path, name: str) -> None:
+    (labels / "a.xml").write_text(A.replace("<filename>a.png</filename>", f"<filename>{name}</filename>"))
+    assert [sample.id for sample in read_voc(labels / "a.xml", photos).samples] == ["a.png"]
+
+
+def test_a_box_of_a_tool_that_counts_from_0(labels: Path, photos: Path) -> None:
+    (labels / "a.xml").write_text(A.replace("<xmin>11", "<xmin>0").replace("<ymin>6", "<ymin>0"))
+    assert read_voc(labels, photos).samples[0].instances[0].box == (0, 0, 30, 25)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "field", "message"),
+    [
+        ("<xmin>11", "<xmin>nan", "object[0].bndbox", "finite numbers xmin"),
+        ("<xmin>11", "<xmin>", "object[0].bndbox", "finite numbers xmin"),
+        ("<xmin>11", "<xmin>eleven", "object[0].bndbox", "finite numbers xmin"),
+        ("<xmin>11", "<xmin>1e400", "object[0].bndbox", "finite numbers xmin"),
+        ("<xmin>11</xmin>", "", "object[0].bndbox", "got no xmin"),
+        ("<xmin>11", "<xmin>31", "object[0].bndbox", "positive width and height"),
+        ("<xmin>11", "<xmin>-9", "object[0].bndbox", "inside the image of 60 x 40 px"),
+        ("<xmax>30", "<xmax>630", "object[0].bndbox", "inside the image"),
+        ("<width>60", "<width>600", "size", "expected 60 x 40 px, the size of 'a.png', got 600"),
+        ("<width>60", "<width>sixty", "size", "finite numbers width and height"),
+        ("a.png</filename>", "c.png</filename>", "filename", "expected an image file .*c.png', found none"),
+        ("a.png</filename>", "../secret.png</filename>", "filename", "found none"),
+        ("a.png</filename>", "/etc/passwd.png</filename>", "filename", "found none"),
+    ],
+)
+def test_bad_fields(labels: Path, photos: Path, old: str, new: str, field: str, message: str) -> None:
+    (labels / "a.xml").write_text(A.replace(old, new, 1))
+    found = read_voc(labels, photos)
+    (problem,) = found.problems
+    assert (problem.severity, problem.file, problem.field) == ("skip", "a.xml", field)
+    assert re.search(message, problem.message)
+    assert len(found.samples) == (2 if "object" in field else 1)
+
+
+def test_an_object_without_a_class_is_used_and_told(labels: Path, photos: Path) -> None:
+    (labels / "a.xml").write_text(A.replace("<name>cell</name>", ""))
+    found = read_voc(labels, photos)
+    assert [(p.severity, p.field) for p in found.problems] == [("note", "object[0].name"), ("note", "object[1].name")]
+    assert len(found.samples[0].instances) == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (A[:100], "a.xml: line 3 column .*expected XML, got no element found"),
+        ("", "expected XML"),
+        (BOMB, "without <!DOCTYPE"),
+        ("<annotations/>", "root element <annotation>, got <annotations>"),
+    ],
+)
+def test_a_bad_file_costs_only_itself(labels: Path, photos: Path, content: str, message: str) -> None:
+    (labels / "a.xml").write_text(content)
+    found = read_voc(labels, photos)
+    (problem,) = found.problems
+    assert (problem.severity, problem.file) == ("skip", "a.xml")
+    assert re.search(message, str(problem))
+    assert [sample.id for sample in found.samples] == ["site/b.jpg"]
+
+
+def test_two_files_for_one_image(labels: Path, photos: Path) -> None:
+    (labels / "again.xml").write_text(A)
+    (problem,) = read_voc(labels, photos).problems
+    assert problem.message == "expected a new image, got 'a.png' of a.xml: filename again"
+
+
+def test_no_files_are_fatal(photos: Path) -> None:
+    assert [p.severity for p in read_voc(photos, photos).problems] == ["fatal"]
+    assert [p.severity for p in read_voc(photos / "nowhere", photos).problems] == ["fatal"]
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(damaged(A))
+def test_no_damage_raises(labels: Path, photos: Path, text: str) -> None:
+    (labels / "a.xml").write_text(text, newline="")
+    assert_sound(read_voc(labels, photos))
