@@ -1,0 +1,177 @@
+"""labelme JSON (Wada, https://github.com/wkentaro/labelme): a JSON file for each image::
+
+{"imagePath": "0001.jpg", "shapes": [
+  {"label": "cell", "shape_type": "rectangle", "points": [[10, 20], [60, 80]], "group_id": null},
+  {"label": "cell", "shape_type": "point", "points": [[100.5, 120.5]], "group_id": 1},
+  {"label": "negative", "shape_type": "point", "points": [[130.5, 120.5]], "group_id": 1}]}
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import io
+import math
+import reprlib
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from wesam.errors import WesamError
+from wesam.labels.assemble import LabelBuilder, Mark
+from wesam.labels.files import label_files, read_json
+from wesam.labels.label_set import LabelSet
+from wesam.labels.polarity import read_polarity
+from wesam.labels.shapes import crop_to_rle, ellipse_to_rle, finite_floats, fit_box, fit_point, polygons_to_rle
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from wesam.labels.folder import ImageFile
+
+_Pair = tuple[float, float]
+
+
+def read_labelme(labels: Path, images: Path) -> LabelSet:
+    """Reads labelme JSON files: rectangles, polygons, points, circles and masks.
+
+    Shapes of one "group_id" and label are one object; points off it ("negative" or "-", see `labels.polarity`) belong
+    to the objects of their group_id. "imageData" is not read: the pixels come from the image folder.
+
+    Args:
+        labels: the folder of JSON files, or one of them.
+        images: the folder of the images. "imagePath" is looked for from the sub-folder that the JSON file has in
+            `labels`; where it leads elsewhere, its end is looked for.
+
+    Returns:
+        The images found, with their usable instances, and every problem.
+    """
+    try:
+        builder = LabelBuilder(labels.name, images)
+        files = label_files(labels, {".json"}, "labelme JSON files")
+    except WesamError as error:
+        return LabelSet.unusable(labels, error)
+    for path, name in files:
+        builder.file = name.as_posix()
+        content = builder.attempt("", _load, path)
+        if content is None:
+            continue
+        image_path = content.get("imagePath")
+        if not isinstance(image_path, str) or not image_path:
+            builder.tell("imagePath", f"expected the path of an image, got {reprlib.repr(image_path)}")
+            continue
+        file = builder.claim("imagePath", builder.folder.find_tail, f"{name.parent.as_posix()}/{image_path}")
+        size = content.get("imageWidth"), content.get("imageHeight")
+        if file is not None and builder.attempt("imageWidth", file.of_size, *size) is not None:
+            builder.add(file, _marks(content["shapes"], file, builder))
+    return builder.build()
+
+
+def _load(path: Path) -> dict[str, Any]:
+    content = read_json(path, "labelme JSON")
+    if not isinstance(content, dict) or not isinstance(content.get("shapes"), list):
+        raise WesamError(f"{path}: expected labelme JSON, an object with a list 'shapes', got another JSON value")
+    return content
+
+
+def _marks(shapes: list[Any], file: ImageFile, builder: LabelBuilder) -> list[Mark]:
+    marks = []
+    for index, shape in enumerate(shapes):
+        field = f"shapes[{index}]"
+        if not isinstance(shape, dict):
+            builder.tell(field, f"expected an object, got {reprlib.repr(shape)}")
+            continue
+        kind = shape.get("shape_type", "polygon")  # files of 2018 and before have polygons alone
+        if not isinstance(kind, str) or kind not in _READERS:
+            message = f"expected one of {', '.join(_READERS)}; {reprlib.repr(kind)} is not read"
+            builder.tell(f"{field}.shape_type", message, "note")
+            continue
+        mark = builder.attempt(f"{field}.points", _READERS[kind], shape, field, file)
+        if mark is not None:
+            marks.append(mark)
+    return marks
+
+
+def _rectangle(shape: dict[str, Any], field: str, file: ImageFile) -> Mark:
+    (x0, y0), (x1, y1) = _pairs(shape, 2)
+    box = fit_box((min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)), file.width, file.height)
+    return Mark(field, _label(shape), box, group=_group(shape))
+
+
+def _polygon(shape: dict[str, Any], field: str, file: ImageFile) -> Mark:
+    corners = [number for pair in _pairs(shape) for number in pair]
+    rle = polygons_to_rle([corners], file.width, file.height)
+    return Mark(field, _label(shape), rle=rle, group=_group(shape))
+
+
+def _point(shape: dict[str, Any], field: str, file: ImageFile) -> Mark:
+    category, label = read_polarity(_label(shape))
+    # labelme measures from the corner of the first pixel, points are counted from its centre.
+    points = [(*fit_point(x - 0.5, y - 0.5, file.width, file.height), label) for x, y in _pairs(shape)]
+    return Mark(field, category, points=tuple(points), group=_group(shape))
+
+
+def _circle(shape: dict[str, Any], field: str, file: ImageFile) -> Mark:
+    """Its centre, and a point on it."""
+    centre, edge = _pairs(shape, 2)
+    radius = math.dist(centre, edge)
+    rle = ellipse_to_rle(centre, (radius, radius), 0, file.width, file.height)
+    return Mark(field, _label(shape), rle=rle, group=_group(shape))
+
+
+def _mask(shape: dict[str, Any], field: str, file: ImageFile) -> Mark:
+    """A PNG of the part of the image from the first point on."""
+    (left, top), _ = _pairs(shape, 2)
+    crop = _png(shape.get("mask"), file)
+    rle = crop_to_rle(crop, round(left), round(top), file.width, file.height)
+    return Mark(field, _label(shape), rle=rle, group=_group(shape))
+
+
+def _png(text: object, file: ImageFile) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """(h, w) of a PNG in base64, no larger than the image."""
+    if not isinstance(text, str):
+        raise WesamError(f"expected a mask as PNG in base64, got {reprlib.repr(text)}")
+    try:
+        with Image.open(io.BytesIO(base64.b64decode(text, validate=True)), formats=("PNG",)) as png:
+            if png.width > file.width or png.height > file.height:
+                raise WesamError(
+                    f"expected a mask no larger than the image of {file.width} x {file.height} px, "
+                    f"got {png.width} x {png.height}"
+                )
+            return np.asarray(png.convert("L")) > 0
+    except (binascii.Error, UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+        if isinstance(error, WesamError):
+            raise
+        raise WesamError(f"expected a mask as PNG in base64, got {reprlib.repr(text)}") from error
+
+
+_READERS: dict[str, Callable[[dict[str, Any], str, ImageFile], Mark]] = {
+    "rectangle": _rectangle,
+    "polygon": _polygon,
+    "point": _point,
+    "points": _point,
+    "circle": _circle,
+    "mask": _mask,
+}
+
+
+def _pairs(shape: dict[str, Any], count: int | None = None) -> list[_Pair]:
+    points = shape.get("points")
+    if not isinstance(points, list) or not points or (count is not None and len(points) != count):
+        raise WesamError(f"expected a list of {count or 'some'} points [x, y], got {reprlib.repr(points)}")
+    pairs = [finite_floats(point, "points as finite numbers [x, y]") for point in points]
+    if any(len(pair) != 2 for pair in pairs):
+        raise WesamError(f"expected points as finite numbers [x, y], got {reprlib.repr(points)}")
+    return [(pair[0], pair[1]) for pair in pairs]
+
+
+def _label(shape: dict[str, Any]) -> str:
+    label = shape.get("label")
+    return label if isinstance(label, str) else ""
+
+
+def _group(shape: dict[str, Any]) -> str | None:
+    group = shape.get("group_id")
+    return str(group) if isinstance(group, int | str) else None
