@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,11 @@ from wesam.objectives.registry import build_objective
 from wesam.prompts.weak_labels import PromptKind, weak_labels
 from wesam.segmenters.load import load_segmenter
 from wesam.segmenters.lora import add_lora
+from wesam.segmenters.sam import SamSegmenter
 from wesam.training.config import RunConfig, make_config
 from wesam.training.loop import Progress, make_accelerator, train
 from wesam.training.run_folder import RunFolder
+from wesam.types import Sample
 
 CHECKPOINT_RULE = "The last step of the run; no mask was looked at to choose it."
 
@@ -102,59 +104,72 @@ def run(
         tell(f"note: {hint}")
     add_lora(segmenter, config.lora, seed=config.seed)
     objective = build_objective(config.objective, segmenter)
+    masks = [scorable(sample) for sample in labelled] if objective.needs_masks else None
     # Only now, when all that was given has proved usable, is anything written.
     if accelerator.is_main_process:
         folder.open(config, resume)
-    accelerator.wait_for_everyone()
-    masks = labelled if objective.needs_masks else None
-    trained = train(config, accelerator, objective, weak, folder, masks, on_progress)
-    if not accelerator.is_main_process:
-        return AdaptResult(folder.root, folder.adapter, {}, None)
+    try:
+        accelerator.wait_for_everyone()
+        trained = train(config, accelerator, objective, weak, folder, masks, on_progress)
+        if not accelerator.is_main_process:
+            return AdaptResult(folder.root, folder.adapter, {}, None)
+        evaluation = _look_at_result(config, segmenter, weak, validation, folder, tell)
+        summary = {
+            "model": config.model,
+            "objective": config.objective.name,
+            "images": len(weak),
+            "instances": sum(len(sample.instances) for sample in weak),
+            "skipped": [str(problem) for problem in report.skipped],
+            "steps": trained.steps,
+            "resumed_from": trained.resumed_from,
+            "seconds": round(trained.seconds, 1),
+            "images_per_second": round(trained.images_per_second, 2),
+            "checkpoint_rule": CHECKPOINT_RULE,
+            "last_metrics": (folder.read_metrics() or [{}])[-1],
+            "adapter_bytes": sum(file.stat().st_size for file in folder.adapter.iterdir()),
+            "evaluation": evaluation and {name: score.miou for name, score in evaluation.methods.items()},
+        }
+        folder.write_summary(summary)
+        return AdaptResult(folder.root, folder.adapter, summary, evaluation)
+    finally:
+        folder.close()
 
+
+def _look_at_result(
+    config: RunConfig,
+    segmenter: SamSegmenter,
+    weak: Sequence[Sample],
+    validation: Sequence[Sample] | None,
+    folder: RunFolder,
+    tell: Callable[[str], None],
+) -> Evaluation | None:
+    """Previews of the run; with validation masks also scores and the report."""
     tile, overlap = config.views.tile, config.views.overlap
-    evaluation = None
     if validation is None:
         shown = pick_samples(weak, config.previews)
         write_previews(segmenter, shown, folder.previews, tile=tile, overlap=overlap)
-    else:
-        tell(f"scoring source and adapted model on {len(validation)} images with masks")
-        # "auto" would prompt with a ground-truth mask where there is nothing else; a box is what most users give.
-        prompt: PromptKind = "box" if config.prompt == "auto" else config.prompt
-        evaluation = evaluate(segmenter, validation, prompt=prompt, seed=config.seed, tile=tile, overlap=overlap)
-        evaluation.write(folder.root)
-        shown = pick_samples(validation, config.previews, evaluation)
-        pictures = write_previews(
-            segmenter,
-            shown,
-            folder.previews,
-            prompt=prompt,
-            truth=True,
-            seed=config.seed,
-            tile=tile,
-            overlap=overlap,
-        )
-        write_report(
-            folder.root / "report.html",
-            evaluation,
-            selection=CHECKPOINT_RULE,
-            settings=config.model_dump(mode="json"),
-            previews=pictures,
-        )
-    rows = folder.read_metrics()
-    summary = {
-        "model": config.model,
-        "objective": config.objective.name,
-        "images": len(weak),
-        "instances": sum(len(sample.instances) for sample in weak),
-        "skipped": [str(problem) for problem in report.skipped],
-        "steps": trained.steps,
-        "resumed_from": trained.resumed_from,
-        "seconds": round(trained.seconds, 1),
-        "images_per_second": round(trained.images_per_second, 2),
-        "checkpoint_rule": CHECKPOINT_RULE,
-        "last_metrics": rows[-1] if rows else {},
-        "adapter_bytes": sum(file.stat().st_size for file in folder.adapter.iterdir()),
-        "evaluation": None if evaluation is None else {name: score.miou for name, score in evaluation.methods.items()},
-    }
-    folder.write_summary(summary)
-    return AdaptResult(folder.root, folder.adapter, summary, evaluation)
+        return None
+    tell(f"scoring source and adapted model on {len(validation)} images with masks")
+    # "auto" would prompt with a ground-truth mask where there is nothing else; a box is what most users give.
+    prompt: PromptKind = "box" if config.prompt == "auto" else config.prompt
+    evaluation = evaluate(segmenter, validation, prompt=prompt, seed=config.seed, tile=tile, overlap=overlap)
+    evaluation.write(folder.root)
+    shown = pick_samples(validation, config.previews, evaluation)
+    pictures = write_previews(
+        segmenter,
+        shown,
+        folder.previews,
+        prompt=prompt,
+        truth=True,
+        seed=config.seed,
+        tile=tile,
+        overlap=overlap,
+    )
+    write_report(
+        folder.root / "report.html",
+        evaluation,
+        selection=CHECKPOINT_RULE,
+        settings=config.model_dump(mode="json"),
+        previews=pictures,
+    )
+    return evaluation

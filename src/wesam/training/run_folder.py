@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
+from filelock import FileLock, Timeout
 
 from wesam.atomic import replaced_file
 from wesam.errors import WesamError
@@ -42,6 +43,8 @@ class RunFolder:
         self.adapter = root / "adapter"
         self.previews = root / "previews"
         self.summary = root / "summary.json"
+        # Held by the operating system, so that a killed run leaves no lock behind.
+        self._lock = FileLock(root / ".lock", timeout=0)
 
     def open(self, config: RunConfig, resume: bool) -> None:
         """Makes the folder for a new run, or checks that a resumed one is the same run.
@@ -55,18 +58,29 @@ class RunFolder:
                     f"{self.root}: expected a new folder, got one that already holds a run; "
                     f"go on with it by --resume, or choose another --out"
                 )
+            self._take_lock()
             self._check_same_run(config)
             return
-        if self.root.exists() and any(self.root.iterdir()):
+        if self.root.exists() and any(path.name != ".lock" for path in self.root.iterdir()):
             raise WesamError(f"{self.root}: expected a new or empty folder, got one that holds other files")
-        try:
-            self.root.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise WesamError(f"{self.root}: expected a folder that can be written, got: {error}") from error
+        self._take_lock()
         record = config.model_dump(mode="json")
         header = "# Settings of this run. Run again with: wesam adapt --config config.yaml\n"
         header += "".join(f"# {line}\n" for line in _versions())
         _write(self.config, header + yaml.safe_dump(record, sort_keys=False))
+
+    def close(self) -> None:
+        """Lets another process go on with this run."""
+        self._lock.release()
+
+    def _take_lock(self) -> None:
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            self._lock.acquire()
+        except Timeout as error:
+            raise WesamError(f"{self.root}: expected a free run folder, got one that another run writes to") from error
+        except OSError as error:
+            raise WesamError(f"{self.root}: expected a folder that can be written, got: {error}") from error
 
     def _check_same_run(self, config: RunConfig) -> None:
         old = yaml.safe_load(self.config.read_text(encoding="utf-8"))
