@@ -1,0 +1,220 @@
+"""Label Studio's JSON export (https://labelstud.io/guide/export): a list of tasks, one for each image::
+
+    [{"data": {"image": "/data/upload/1/1a2b3c4d-0001.jpg"}, "annotations": [{"result": [
+      {"id": "r1", "type": "rectanglelabels", "original_width": 640, "original_height": 480,
+       "value": {"x": 10, "y": 20, "width": 30, "height": 5, "rotation": 0, "rectanglelabels": ["cell"]}}]}]}]
+
+Positions and sizes are percentages of the image's width and height.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import reprlib
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from wesam.errors import WesamError
+from wesam.labels.assemble import LabelBuilder, Mark
+from wesam.labels.brush_rle import decode_brush
+from wesam.labels.files import read_json
+from wesam.labels.label_set import LabelSet
+from wesam.labels.polarity import read_polarity
+from wesam.labels.shapes import ellipse_to_rle, finite_floats, fit_point, fit_rotated_box, mask_to_rle, polygons_to_rle
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from wesam.labels.folder import ImageFile, ImageFolder
+
+_SHAPE_KEYS = frozenset({"x", "y", "points", "rle"})
+
+# What a task may say about an image without drawing anything on it.
+_WITHOUT_SHAPE = frozenset({"choices", "datetime", "number", "ranker", "rating", "taxonomy", "textarea", "relation"})
+
+
+def read_label_studio(labels: Path, images: Path) -> LabelSet:
+    """Reads Label Studio's JSON export: rectangles, ellipses, polygons, brush masks and key points.
+
+    Of the annotations of a task the first that was not cancelled counts. A turned rectangle becomes the upright box
+    around it. A key point is an object of its own; if it is drawn inside another region (its "parentID"), it belongs
+    to that one. Whether it is on the object or off it tells its label (see `labels.polarity`).
+
+    Args:
+        labels: the JSON file ("JSON", not "JSON-MIN").
+        images: the folder of the images. They are found by the end of the task's path or address; the eight digits
+            that Label Studio puts before the name of an uploaded file may be there or not.
+
+    Returns:
+        The images found, with their usable instances, and every problem.
+    """
+    try:
+        builder = LabelBuilder(labels.name, images)
+        tasks = _load(labels)
+    except WesamError as error:
+        return LabelSet.unusable(labels, error)
+    for index, task in enumerate(tasks):
+        place = f"[{index}]"
+        if not isinstance(task, dict):
+            builder.tell(place, f"expected an object, got {reprlib.repr(task)}")
+            continue
+        file = builder.claim(f"{place}.data", _find, builder.folder, task.get("data"))
+        if file is not None:
+            builder.add(file, _marks(task.get("annotations"), f"{place}.annotations", file, builder))
+    return builder.build()
+
+
+def _load(labels: Path) -> list[Any]:
+    tasks = read_json(labels, "Label Studio JSON")
+    if not isinstance(tasks, list):
+        raise WesamError(f"{labels}: expected Label Studio JSON, a list of tasks, got a {type(tasks).__name__}")
+    if tasks and not any(isinstance(task, dict) and "annotations" in task for task in tasks):
+        raise WesamError(
+            f"{labels}: expected tasks with 'annotations', got none; choose JSON, not JSON-MIN, when exporting"
+        )
+    return tasks
+
+
+def _find(folder: ImageFolder, data: object) -> ImageFile:
+    """The image of a task, whose key in "data" was chosen by whoever set up the project."""
+    values = data.values() if isinstance(data, dict) else ()
+    paths = [path for value in values if isinstance(value, str) for path in _paths(value)]
+    first_error = None
+    for path in paths:
+        try:
+            return folder.find_tail(path)
+        except WesamError as error:
+            first_error = first_error or error
+    raise first_error or WesamError(f"expected the path or address of an image, got {reprlib.repr(data)}")
+
+
+def _paths(text: str) -> Iterator[str]:
+    """What may be the image's path in a path, or an address such as /data/local-files/?d=site/0001.jpg."""
+    try:
+        address = urlsplit(text)
+        path = parse_qs(address.query).get("d", [unquote(address.path)])[0]
+    except ValueError:  # brackets and such
+        path = text
+    yield path
+    yield re.sub(r"(^|/)[0-9a-f]{8}-(?=[^/]+$)", r"\1", path)
+    yield text
+
+
+@dataclasses.dataclass
+class _Region:
+    """One shape; its geometry and its label may come in several results of one id."""
+
+    field: str
+    value: dict[str, Any] = dataclasses.field(default_factory=dict)
+    parent: object = None
+    rotation: object = None
+    size: tuple[object, object] = (None, None)
+    kinds: set[str] = dataclasses.field(default_factory=set)
+
+
+def _marks(annotations: object, place: str, file: ImageFile, builder: LabelBuilder) -> list[Mark]:
+    if not isinstance(annotations, list):
+        builder.tell(place, f"expected a list, got {reprlib.repr(annotations)}")
+        return []
+    usable = [(i, a) for i, a in enumerate(annotations) if isinstance(a, dict) and not a.get("was_cancelled")]
+    if not usable:
+        return []
+    if len(usable) > 1:
+        builder.tell(place, f"{len(usable)} annotations of one image; the first counts", "note")
+    index, annotation = usable[0]
+    place = f"{place}[{index}].result"
+    results = annotation.get("result")
+    if not isinstance(results, list):
+        builder.tell(place, f"expected a list, got {reprlib.repr(results)}")
+        return []
+    regions = _regions(results, place, builder)
+    parents = {region.parent for region in regions.values() if isinstance(region.parent, str)}
+    marks = []
+    for region_id, region in regions.items():
+        mark = builder.attempt(region.field, _mark, region, file)
+        if mark is not None:
+            group = region.parent if mark.points and isinstance(region.parent, str) else region_id
+            marks.append(dataclasses.replace(mark, group=group if group in parents else None))
+        elif not region.value.keys() & _SHAPE_KEYS and not region.kinds <= _WITHOUT_SHAPE:
+            kinds = reprlib.repr(sorted(region.kinds))
+            message = f"expected a rectangle, ellipse, polygon, brush or key point, got {kinds}"
+            builder.tell(region.field, message, "note")
+    return marks
+
+
+def _regions(results: list[Any], place: str, builder: LabelBuilder) -> dict[str, _Region]:
+    regions: dict[str, _Region] = {}
+    for index, result in enumerate(results):
+        place_of_result = f"{place}[{index}]"
+        if not isinstance(result, dict):
+            builder.tell(place_of_result, f"expected an object, got {reprlib.repr(result)}")
+            continue
+        kind, value = result.get("type"), result.get("value")
+        if kind == "relation":
+            continue
+        if not isinstance(value, dict):
+            builder.tell(f"{place_of_result}.value", f"expected an object, got {reprlib.repr(value)}")
+            continue
+        region_id = result["id"] if isinstance(result.get("id"), str) else f"#{index}"
+        region = regions.setdefault(region_id, _Region(f"{place_of_result}.value"))
+        region.value.update(value)
+        region.kinds.add(str(kind))
+        region.parent = result.get("parentID") or region.parent
+        region.rotation = result.get("image_rotation") or region.rotation
+        region.size = (result.get("original_width"), result.get("original_height"))
+    return regions
+
+
+def _mark(region: _Region, file: ImageFile) -> Mark | None:
+    """None if the region has no shape that is read."""
+    value = region.value
+    if not value.keys() & _SHAPE_KEYS:
+        return None
+    file.of_size(*region.size)
+    if region.rotation:
+        raise WesamError(f"expected a region drawn on the upright image, got image_rotation {region.rotation!r}")
+    category = _label(value)
+    if "rle" in value:
+        return Mark(region.field, category, rle=mask_to_rle(decode_brush(value["rle"], file.width, file.height)))
+    if "points" in value:
+        return Mark(region.field, category, rle=_polygon(value["points"], file))
+    x, y = _pixels(value, "x", "y", file)
+    degrees = finite_floats([value.get("rotation") or 0], "rotation as a finite number")[0]
+    if "radiusX" in value:
+        rle = ellipse_to_rle((x, y), _pixels(value, "radiusX", "radiusY", file), degrees, file.width, file.height)
+        return Mark(region.field, category, rle=rle)
+    if "height" in value:
+        width, height = _pixels(value, "width", "height", file)
+        box = fit_rotated_box((x, y, x + width, y + height), degrees, (x, y), file.width, file.height)
+        return Mark(region.field, category, box)
+    category, label = read_polarity(category)
+    # Label Studio measures from the corner of the first pixel, points are counted from its centre.
+    return Mark(region.field, category, points=((*fit_point(x - 0.5, y - 0.5, file.width, file.height), label),))
+
+
+def _label(value: dict[str, Any]) -> str:
+    """The first name in "rectanglelabels", "labels", ..."""
+    for key, names in value.items():
+        if key.endswith("labels") and isinstance(names, list) and names and isinstance(names[0], str):
+            return names[0]
+    return ""
+
+
+def _pixels(value: dict[str, Any], x: str, y: str, file: ImageFile) -> tuple[float, float]:
+    shares = finite_floats([value.get(x), value.get(y)], f"{x} and {y} as percentages")
+    return shares[0] / 100 * file.width, shares[1] / 100 * file.height
+
+
+def _polygon(points: object, file: ImageFile) -> dict[str, Any]:
+    expected = "points as pairs of percentages [x, y]"
+    if not isinstance(points, list):
+        raise WesamError(f"expected {expected}, got {reprlib.repr(points)}")
+    pairs = [finite_floats(point, expected) for point in points]
+    if any(len(pair) != 2 for pair in pairs):
+        raise WesamError(f"expected {expected}, got {reprlib.repr(points)}")
+    corners = [
+        share / 100 * side for pair in pairs for share, side in zip(pair, (file.width, file.height), strict=True)
+    ]
+    return polygons_to_rle([corners], file.width, file.height)

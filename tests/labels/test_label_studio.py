@@ -1,0 +1,213 @@
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from tests.labels.damage import assert_sound, damaged
+from tests.labels.test_brush_rle import encode
+from wesam.labels.label_studio import read_label_studio
+
+BRUSH = np.zeros((40, 60), np.uint8)
+BRUSH[10:14, 20:30] = 1
+
+
+def region(kind: str, value: dict[str, Any], label: str = "cell", **more: Any) -> dict[str, Any]:
+    return {
+        "id": f"r{len(more)}{kind}{label}",
+        "type": kind,
+        "from_name": "tag",
+        "to_name": "image",
+        "original_width": 60,
+        "original_height": 40,
+        "image_rotation": 0,
+        "value": {**value, kind: [label]},
+        "origin": "manual",
+        **more,
+    }
+
+
+RECTANGLE = region("rectanglelabels", {"x": 50, "y": 25, "width": 25, "height": 50, "rotation": 0})
+TURNED = region("rectanglelabels", {"x": 50, "y": 25, "width": 20, "height": 50, "rotation": 90}, "turned")
+POLYGON = region("polygonlabels", {"points": [[10, 25], [50, 25], [50, 75], [10, 75]], "closed": True})
+POINT = region("keypointlabels", {"x": 17.5, "y": 51.25, "width": 0.5})
+OFF = region("keypointlabels", {"x": 2.5, "y": 6.25, "width": 0.5}, "Negative")
+ELLIPSE = region("ellipselabels", {"x": 50, "y": 50, "radiusX": 10, "radiusY": 25, "rotation": 0})
+PAINTED = region("brushlabels", {"format": "rle", "rle": encode(BRUSH)})
+CHOICE = {"id": "c", "type": "choices", "value": {"choices": ["sharp"]}, "from_name": "q", "to_name": "image"}
+RESULT = [RECTANGLE, TURNED, POLYGON, POINT, OFF, ELLIPSE, PAINTED, CHOICE]
+
+
+def tasks(result: object = RESULT, image: object = "/data/upload/3/1a2b3c4d-a.png", **more: Any) -> list[Any]:
+    annotation = {"id": 11, "completed_by": 1, "was_cancelled": False, "result": result}
+    return [
+        {"id": 7, "annotations": [annotation], "data": {"image": image}, "predictions": [], **more},
+        {"id": 8, "annotations": [], "data": {"image": "/data/local-files/?d=cells/site/b.jpg"}},
+    ]
+
+
+@pytest.fixture
+def labels(photos: Path) -> Path:
+    path = photos.parent / "project-4.json"
+    path.write_text(json.dumps(tasks()))
+    return path
+
+
+def test_every_shape(labels: Path, photos: Path) -> None:
+    found = read_label_studio(labels, photos)
+    assert found.problems == ()
+    assert [(sample.id, len(sample.instances)) for sample in found.samples] == [("a.png", 6), ("site/b.jpg", 0)]
+    box, turned, polygon, point, ellipse, painted = found.samples[0].instances
+    assert (box.box, box.category) == ((30, 10, 45, 30), "cell")
+    assert box.id == "project-4.json:[0].annotations[0].result[0].value"
+    assert turned.box == pytest.approx((10, 10, 30, 22))  # about its upper left corner
+    expected = np.zeros((40, 60), bool)
+    expected[10:30, 6:30] = True
+    np.testing.assert_array_equal(polygon.mask(), expected)
+    assert (point.points, point.category) == (((10, 20, 1), (1, 2, 0)), "cell")
+    assert abs(ellipse.mask().sum() - np.pi * 60) < 10
+    np.testing.assert_array_equal(painted.mask(), BRUSH > 0)
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        "a.png",
+        "/data/upload/3/a.png",
+        "https://example.org/cells/a.png?token=1#x",
+        "s3://bucket/cells/a.png",
+        "/data/local-files/?d=cells%2Fa.png",
+        "C:\\cells\\a.png",
+        "../../photos/a.png",
+        "http://[oops/a.png",
+    ],
+)
+def test_paths_and_addresses(labels: Path, photos: Path, image: str) -> None:
+    labels.write_text(json.dumps(tasks(image=image)))
+    assert [sample.id for sample in read_label_studio(labels, photos).samples] == ["a.png", "site/b.jpg"]
+
+
+def test_shape_and_label_in_two_results_of_one_id(labels: Path, photos: Path) -> None:
+    bare = {**RECTANGLE, "type": "rectangle", "value": {"x": 50, "y": 25, "width": 25, "height": 50, "rotation": 0}}
+    named = {**RECTANGLE, "type": "labels", "value": {**bare["value"], "labels": ["nucleus"]}}
+    labels.write_text(json.dumps(tasks([bare, named])))
+    (instance,) = read_label_studio(labels, photos).samples[0].instances
+    assert (instance.box, instance.category) == ((30, 10, 45, 30), "nucleus")
+
+
+def test_points_inside_a_region_belong_to_it(labels: Path, photos: Path) -> None:
+    inside = [{**POINT, "parentID": RECTANGLE["id"]}, {**OFF, "parentID": RECTANGLE["id"]}]
+    labels.write_text(json.dumps(tasks([*inside, RECTANGLE, POLYGON])))
+    box, polygon = read_label_studio(labels, photos).samples[0].instances
+    assert (box.box, sorted(box.points)) == ((30, 10, 45, 30), [(1, 2, 0), (10, 20, 1)])
+    assert polygon.points == ()
+
+
+def test_the_first_annotation_that_counts(labels: Path, photos: Path) -> None:
+    annotations = [
+        {"was_cancelled": True, "result": [POLYGON]},
+        {"result": [RECTANGLE]},
+        {"result": [POLYGON, POINT]},
+    ]
+    labels.write_text(json.dumps(tasks(annotations=annotations)))
+    found = read_label_studio(labels, photos)
+    assert [(p.severity, p.field) for p in found.problems] == [("note", "[0].annotations")]
+    assert [instance.box for instance in found.samples[0].instances] == [(30, 10, 45, 30)]
+
+
+def changed(result: dict[str, Any], **value: Any) -> dict[str, Any]:
+    return {**result, "id": "bad", "value": {**result["value"], **value}}
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        (changed(RECTANGLE, x=None), "x and y as percentages"),
+        (changed(RECTANGLE, x=float("nan")), "x and y as percentages"),
+        (changed(RECTANGLE, x=90), "inside the image of 60 x 40 px"),
+        (changed(RECTANGLE, width=0), "positive width"),
+        (changed(RECTANGLE, height="5"), "width and height as percentages"),
+        (changed(RECTANGLE, rotation="x"), "rotation as a finite number"),
+        (changed(POLYGON, points=[[1, 2], [3, 4]]), "3 or more"),
+        (changed(POLYGON, points=[[1, 2, 3]] * 4), "pairs of percentages"),
+        (changed(POLYGON, points=5), "pairs of percentages"),
+        (changed(POINT, x=150), "a point inside the image"),
+        (changed(ELLIPSE, radiusX=0), "radii above 0"),
+        (changed(PAINTED, rle=encode(BRUSH)[:-9]), "complete"),
+        (changed(PAINTED, rle=encode(BRUSH[1:])), "4 a pixel of 60 x 40"),
+        (changed(PAINTED, rle=encode(0 * BRUSH)), "an empty one"),
+        (changed(PAINTED, rle="aGVsbG8="), "numbers from 0 to 255"),
+        ({**RECTANGLE, "id": "bad", "image_rotation": 90}, "image_rotation 90"),
+        ({**RECTANGLE, "id": "bad", "original_width": 600}, "expected 60 x 40 px.*got 600 x 40"),
+        ({"type": "rectanglelabels", "value": "x"}, "expected an object, got 'x'"),
+    ],
+)
+def test_bad_regions(labels: Path, photos: Path, bad: dict[str, Any], message: str) -> None:
+    labels.write_text(json.dumps(tasks([RECTANGLE, bad])))
+    found = read_label_studio(labels, photos)
+    (problem,) = found.problems
+    assert (problem.severity, problem.file) == ("skip", "project-4.json")
+    assert problem.field == "[0].annotations[0].result[1].value"
+    assert re.search(message, problem.message)
+    assert len(found.samples[0].instances) == 1
+
+
+def test_shapes_that_are_not_read_are_noted(labels: Path, photos: Path) -> None:
+    labels.write_text(json.dumps(tasks([{"id": "v", "type": "videorectangle", "value": {"sequence": []}}])))
+    (problem,) = read_label_studio(labels, photos).problems
+    assert problem.severity == "note"
+    assert "videorectangle" in problem.message
+
+
+@pytest.mark.parametrize(
+    ("first", "field", "message"),
+    [
+        ("text", "", "expected an object"),
+        (tasks(image="c.png")[0], ".data", "found none"),
+        (tasks(image="../secret.png")[0], ".data", "found none"),
+        (tasks(image="/data/local-files/?d=../../etc/passwd")[0], ".data", "found none"),
+        (tasks(image=5)[0], ".data", "path or address of an image"),
+        ({"data": None, "annotations": []}, ".data", "path or address of an image"),
+        (tasks(annotations={})[0], ".annotations", "expected a list"),
+        (tasks(5)[0], ".annotations[0].result", "expected a list"),
+        (tasks([5])[0], ".annotations[0].result[0]", "expected an object"),
+    ],
+)
+def test_bad_tasks(labels: Path, photos: Path, first: Any, field: str, message: str) -> None:
+    labels.write_text(json.dumps([first, tasks()[1]]))
+    problem = read_label_studio(labels, photos).problems[0]
+    assert (problem.severity, problem.field) == ("skip", f"[0]{field}")
+    assert re.search(message, problem.message)
+
+
+def test_two_tasks_of_one_image(labels: Path, photos: Path) -> None:
+    labels.write_text(json.dumps(tasks() * 2))
+    problem = read_label_studio(labels, photos).problems[0]
+    assert problem.message == "expected a new image, got 'a.png' of project-4.json: [0].data again"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (json.dumps(tasks())[:200], "project-4.json: line 1 column .*expected JSON"),
+        ("{}", "a list of tasks, got a dict"),
+        (json.dumps([{"image": "a.png", "label": [RECTANGLE["value"]]}]), "choose JSON, not JSON-MIN"),
+    ],
+)
+def test_what_is_not_label_studio_is_fatal(labels: Path, photos: Path, text: str, message: str) -> None:
+    labels.write_text(text)
+    (problem,) = read_label_studio(labels, photos).problems
+    assert problem.severity == "fatal"
+    assert re.search(message, problem.message)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(damaged(json.dumps(tasks([*RESULT[:6], {**POINT, "id": "k", "parentID": RECTANGLE["id"]}]))))
+def test_no_damage_raises(labels: Path, photos: Path, text: str) -> None:
+    labels.write_text(text, newline="")
+    assert_sound(read_label_studio(labels, photos))
