@@ -1,0 +1,140 @@
+"""A folder of PNG masks: one for each image, of its size and name (``masks/site/0001.png`` for ``site/0001.jpg``).
+
+0 is background. A set in which no mask has more than one other number, and that is 1 or 255, is *binary*: as it has no
+other way to tell objects apart, each connected part of a mask (8 neighbours) is one. In any other set each number is
+one object, however many parts it has. To keep the parts of a binary mask together, write another number, such as 2.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+from pycocotools import mask as coco_mask
+
+from wesam.errors import WesamError
+from wesam.labels.assemble import LabelBuilder, Mark
+from wesam.labels.files import label_files
+from wesam.labels.images import read_values
+from wesam.labels.label_set import LabelSet
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from wesam.labels.folder import ImageFile, ImageFolder
+
+# Endings that tools and data sets put behind the image's name.
+_ENDINGS = ("", "_mask", "_masks", "_cp_masks", "_seg", "_segmentation", "_Segmentation", "_gt")
+
+# More numbers than this are a photograph or a depth map, not instances.
+MAX_OBJECTS = 10_000
+
+_VOID = 255
+
+# Resizing or JPEG leaves greys at the edges of a binary mask: few pixels of it.
+_EDGE_SHARE = 0.05
+
+_Rle = dict[str, Any]
+
+
+def read_masks(labels: Path, images: Path) -> LabelSet:
+    """Reads a folder of mask PNGs: grey or palette (by index), 1 to 16 bits.
+
+    Beside other numbers 255 is no object but Pascal VOC's "void", unless 254 is there too.
+
+    Args:
+        labels: the folder of masks.
+        images: the folder of the images. A mask may also be called as the image with one of "_mask", "_masks",
+            "_cp_masks", "_seg", "_segmentation", "_Segmentation", "_gt" behind it.
+
+    Returns:
+        The images found, with their instances (masks alone), and every problem.
+    """
+    try:
+        builder = LabelBuilder(labels.name, images)
+        files = label_files(labels, {".png"}, "mask PNGs")
+    except WesamError as error:
+        return LabelSet.unusable(labels, error)
+    found: list[tuple[str, ImageFile, dict[int, _Rle]]] = []
+    for path, name in files:
+        builder.file = name.as_posix()
+        file = builder.claim("", _find, builder.folder, name.with_suffix("").as_posix())
+        masks = None if file is None else builder.attempt("", _numbered, path, file)
+        if file is not None and masks is not None:
+            found.append((builder.file, file, masks))
+    binary = all(set(masks) in ({1}, {255}) for _, _, masks in found if masks)
+    for name_of_mask, file, masks in found:
+        builder.file = name_of_mask
+        marks = _parts(masks, builder) if binary else [Mark(f"value {value}", rle=rle) for value, rle in masks.items()]
+        builder.add(file, marks)
+    return builder.build()
+
+
+def _find(folder: ImageFolder, stem: str) -> ImageFile:
+    """The image of that name, else of the name without an ending."""
+    for ending in _ENDINGS:
+        if stem.endswith(ending):
+            try:
+                return folder.find_stem(stem.removesuffix(ending))
+            except WesamError:
+                continue
+    return folder.find_stem(stem)  # its message speaks of the mask's whole name
+
+
+def _numbered(path: Path, file: ImageFile) -> dict[int, _Rle]:
+    """The mask of each number of a file but 0."""
+    values = read_values(path)
+    if values.shape != (file.height, file.width):
+        raise WesamError(
+            f"expected a mask of {file.width} x {file.height} px, the size of {file.id!r}, "
+            f"got {values.shape[1]} x {values.shape[0]}"
+        )
+    if values.min() < 0:
+        raise WesamError(f"expected numbers from 0 on, got {values.min()}")
+    numbers, counts = np.unique(values[values > 0], return_counts=True)
+    if len(numbers) > MAX_OBJECTS:
+        raise WesamError(f"expected at most {MAX_OBJECTS} numbers, one an object, got {len(numbers)}")
+    if len(numbers) > 1 and numbers[-1] == _VOID and numbers[-2] != _VOID - 1:
+        if counts[:-1].sum() < _EDGE_SHARE * counts.sum():
+            raise WesamError(
+                f"expected 0 and 255, or one number an object, got 255 and {len(numbers) - 1} greys on few pixels "
+                "(a mask that was resized, or a JPEG once?)"
+            )
+        values[values == _VOID] = 0
+    return numbers_to_rles(values)
+
+
+def _parts(masks: dict[int, _Rle], builder: LabelBuilder) -> list[Mark]:
+    """The connected parts of the one mask there is, if there is one."""
+    for rle in masks.values():
+        count, parts = cv2.connectedComponents(coco_mask.decode(rle), connectivity=8)
+        if count - 1 > MAX_OBJECTS:
+            builder.tell("", f"expected at most {MAX_OBJECTS} connected parts, one an object, got {count - 1}")
+            return []
+        return [Mark(f"part {part}", rle=own) for part, own in numbers_to_rles(parts).items()]
+    return []
+
+
+def numbers_to_rles(values: NDArray[np.int32]) -> dict[int, _Rle]:
+    """The mask of each number of an image but 0, in COCO compressed run-length encoding.
+
+    It sorts the pixels once, where a comparison for each number would look at all of them hundreds of times.
+
+    Args:
+        values: (H, W) int32, 0 or more.
+    """
+    flat = values.ravel(order="F")  # COCO's runs go down the columns
+    pixels = flat.nonzero()[0]
+    pixels = pixels[np.argsort(flat[pixels], kind="stable")]
+    numbers, starts = np.unique(flat[pixels], return_index=True)
+    rles = {}
+    for number, own in zip(numbers.tolist(), np.split(pixels, starts[1:]), strict=False):
+        gaps = np.flatnonzero(np.diff(own) > 1)
+        begins, ends = own[np.r_[0, gaps + 1]], own[np.r_[gaps, -1]] + 1
+        edges = np.r_[0, np.stack([begins, ends], axis=1).ravel(), flat.size]
+        size = list(values.shape)
+        rles[number] = coco_mask.frPyObjects({"size": size, "counts": np.diff(edges).tolist()}, *size)
+    return rles

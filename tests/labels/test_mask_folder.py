@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as st_numpy
+from PIL import Image
+
+from tests.labels.damage import assert_sound
+from wesam.labels import mask_folder
+from wesam.labels.mask_folder import numbers_to_rles, read_masks
+
+SMALL = np.zeros((40, 60), np.uint8)
+SMALL[2:5, 3:8] = 1
+SMALL[5, 8] = 1  # touches at a corner
+SMALL[20:30, 40:50] = 1
+
+
+def save(path: Path, values: np.ndarray) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(values).save(path)
+    return path
+
+
+@pytest.fixture
+def masks(photos: Path) -> Path:
+    return photos.parent / "masks"
+
+
+@pytest.mark.parametrize("value", [1, 255])
+def test_the_connected_parts_of_a_binary_set_are_objects(masks: Path, photos: Path, value: int) -> None:
+    save(masks / "a.png", SMALL * value)
+    save(masks / "site" / "b.png", np.zeros((50, 80), np.uint8))
+    found = read_masks(masks, photos)
+    assert found.problems == ()
+    assert [(sample.id, len(sample.instances)) for sample in found.samples] == [("a.png", 2), ("site/b.jpg", 0)]
+    first, second = found.samples[0].instances
+    assert (first.id, first.box, first.category) == ("a.png:part 1", None, "")
+    assert (first.mask().sum(), second.mask().sum()) == (16, 100)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_each_number_of_any_other_set_is_one_object(masks: Path, photos: Path, dtype: type) -> None:
+    save(masks / "a.png", SMALL.astype(dtype))  # two parts of one object, as the set says
+    numbers = np.zeros((50, 80), dtype)
+    numbers[0], numbers[9] = 1, 7
+    save(masks / "site" / "b.png", numbers)
+    found = read_masks(masks, photos)
+    assert found.problems == ()
+    (whole,) = found.samples[0].instances
+    np.testing.assert_array_equal(whole.mask(), SMALL > 0)
+    assert [instance.id for instance in found.samples[1].instances] == ["site/b.png:value 1", "site/b.png:value 7"]
+
+
+def test_another_number_keeps_the_parts_of_a_binary_mask_together(masks: Path, photos: Path) -> None:
+    save(masks / "a.png", SMALL * 2)
+    assert len(read_masks(masks, photos).samples[0].instances) == 1
+
+
+def test_the_void_of_pascal_voc_is_no_object(masks: Path, photos: Path) -> None:
+    values = SMALL.copy()
+    values[0], values[1] = 255, 2
+    save(masks / "a.png", values)
+    assert len(read_masks(masks, photos).samples[0].instances) == 2
+    values[10] = 254
+    save(masks / "a.png", values)
+    assert len(read_masks(masks, photos).samples[0].instances) == 4
+
+
+@pytest.mark.parametrize("name", ["a_mask.png", "a_Segmentation.png", "a_cp_masks.png"])
+def test_endings_of_names(masks: Path, photos: Path, name: str) -> None:
+    save(masks / name, SMALL)
+    assert [sample.id for sample in read_masks(masks, photos).samples] == ["a.png"]
+
+
+def smooth() -> np.ndarray:
+    values = SMALL * 255
+    values[19, 44], values[30, 44] = 40, 200
+    return values
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (SMALL[:30], "a mask of 60 x 40 px, the size of 'a.png', got 60 x 30"),
+        (np.repeat(SMALL[..., None], 3, 2) * np.array([255, 0, 0], np.uint8), "a grey or palette image"),
+        (smooth(), "255 and 2 greys on few pixels"),
+        (np.arange(2400, dtype=np.uint16).reshape(40, 60), "at most 2000 numbers, one an object, got 2399"),
+    ],
+)
+def test_bad_masks(
+    masks: Path, photos: Path, values: np.ndarray, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mask_folder, "MAX_OBJECTS", 2000)
+    save(masks / "a.png", values)
+    found = read_masks(masks, photos)
+    (problem,) = found.problems
+    assert (problem.severity, problem.file) == ("skip", "a.png")
+    assert re.search(message, problem.message)
+    assert found.samples == ()
+
+
+def test_noise_is_not_thousands_of_objects(masks: Path, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mask_folder, "MAX_OBJECTS", 1)
+    save(masks / "a.png", SMALL)
+    found = read_masks(masks, photos)
+    assert [problem.message for problem in found.problems] == [
+        "expected at most 1 connected parts, one an object, got 2"
+    ]
+    assert found.samples[0].instances == ()
+
+
+def test_masks_without_image_and_broken_files(masks: Path, photos: Path) -> None:
+    save(masks / "c.png", SMALL)
+    path = save(masks / "a.png", SMALL)
+    path.write_bytes(path.read_bytes()[:60])
+    found = read_masks(masks, photos)
+    assert [(p.severity, p.file) for p in found.problems] == [("skip", "a.png"), ("skip", "c.png")]
+    assert found.samples == ()
+
+
+def test_no_masks_are_fatal(masks: Path, photos: Path) -> None:
+    assert [p.severity for p in read_masks(masks, photos).problems] == ["fatal"]
+
+
+@given(st_numpy.arrays(np.int32, (5, 7), elements=st.integers(0, 3)))
+def test_each_number_becomes_its_mask(values: np.ndarray) -> None:
+    rles = numbers_to_rles(values)
+    assert set(rles) == set(values.ravel().tolist()) - {0}
+    for number, rle in rles.items():
+        np.testing.assert_array_equal(mask_folder.coco_mask.decode(rle).astype(bool), values == number)
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.integers(0, 300), st.binary(min_size=1, max_size=4)), min_size=1, max_size=3))
+def test_no_damage_raises(masks: Path, photos: Path, edits: list[tuple[int, bytes]]) -> None:
+    path = save(masks / "a.png", SMALL)
+    content = bytearray(path.read_bytes())
+    for start, replacement in edits:
+        content[start : start + len(replacement)] = replacement
+    path.write_bytes(content)
+    assert_sound(read_masks(masks, photos))
