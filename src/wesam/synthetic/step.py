@@ -163,7 +163,7 @@ class PretrainNet(nn.Module):
 
 
 def mask_cost(logits: Tensor, target: Tensor, balanced: float) -> tuple[Tensor, Tensor]:
-    """20 focal + dice + balanced cross-entropy of each mask against soft targets, and its true IoU.
+    """20 focal + dice + cross-entropy by area (+ balanced) of each mask against soft targets, and its true IoU.
 
     Args:
         logits: (P, M, m, m).
@@ -180,7 +180,9 @@ def mask_cost(logits: Tensor, target: Tensor, balanced: float) -> tuple[Tensor, 
     alpha = 0.2 + 0.6 * target
     focal = (alpha * (p - target).square() * excess).mean(-1)
     dice = 1 - (2 * (p * target).sum(-1) + 1) / (p.square().sum(-1) + target.square().sum(-1) + 1)
-    cost = 20 * focal + dice
+    # by area, not by picture: else a cell of twenty pixels hardly weighs anything, in focal as in dice
+    local = excess.sum(-1) / (target.sum(-1) + 8)
+    cost = 20 * focal + dice + 0.5 * local
     if balanced:
         inside = (excess * target).sum(-1) / (target.sum(-1) + 1)
         outside = (excess * (1 - target)).sum(-1) / ((1 - target).sum(-1) + 1)
