@@ -1,0 +1,102 @@
+"""Labels of any format written as COCO JSON, which most tools open and `labels.coco` reads back."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pycocotools import mask as coco_mask
+
+from wesam.atomic import replaced_file
+from wesam.errors import WesamError
+from wesam.types import BACKGROUND, FOREGROUND
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from wesam.types import Instance, Sample
+
+_UNNAMED = "object"  # COCO has no annotation without category
+_VISIBLE = 2
+
+
+def write_coco(samples: Sequence[Sample], path: str | Path) -> None:
+    """Writes samples to a COCO JSON file, whole or not at all.
+
+    Each instance keeps the kinds of labels it has: no box is made for a mask, nor a mask for a box. Points become
+    keypoints, which each category names "positive 1", ..., "negative 1", ...: so `read_coco` tells them apart again,
+    those on the object first. Ids are new numbers; the old ones stand in "label_id". An instance without category
+    gets the category "object".
+
+    Args:
+        samples: of one set; their ids become "file_name".
+        path: the file; its folder is made.
+
+    Raises:
+        WesamError: if the file cannot be written.
+    """
+    slots = _slots(samples)
+    names = sorted(slots)
+    numbers = {name: number for number, name in enumerate(names, start=1)}
+    annotations: list[dict[str, Any]] = []
+    for image_id, sample in enumerate(samples, start=1):
+        for instance in sample.instances:
+            name = _category(instance)
+            annotation = {"id": len(annotations) + 1, "image_id": image_id, "category_id": numbers[name]}
+            annotations.append({**annotation, **_labels(instance, slots[name]), "label_id": instance.id})
+    content = {
+        "images": [
+            {"id": number, "file_name": sample.id, "width": sample.width, "height": sample.height}
+            for number, sample in enumerate(samples, start=1)
+        ],
+        "categories": [{"id": numbers[name], "name": name, **_keypoint_names(slots[name])} for name in names],
+        "annotations": annotations,
+    }
+    try:
+        with replaced_file(Path(path)) as partial:
+            partial.write_text(json.dumps(content) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise WesamError(f"{path}: expected a file that can be written, got: {error}") from error
+
+
+def _category(instance: Instance) -> str:
+    return instance.category or _UNNAMED
+
+
+def _slots(samples: Sequence[Sample]) -> dict[str, Counter[int]]:
+    """By category, for how many points on (1) and off (0) an object its annotations have room."""
+    slots: dict[str, Counter[int]] = {}
+    for sample in samples:
+        for instance in sample.instances:
+            needed = Counter(label for _, _, label in instance.points)
+            slots[_category(instance)] = slots.get(_category(instance), Counter()) | needed
+    return slots
+
+
+def _keypoint_names(slots: Counter[int]) -> dict[str, list[str]]:
+    sides = (("positive", slots[FOREGROUND]), ("negative", slots[BACKGROUND]))
+    names = [f"{side} {number}" for side, count in sides for number in range(1, count + 1)]
+    return {"keypoints": names} if names else {}
+
+
+def _labels(instance: Instance, slots: Counter[int]) -> dict[str, Any]:
+    """The fields of an annotation that the instance has labels for."""
+    fields: dict[str, Any] = {"iscrowd": 0}
+    if instance.box is not None:
+        x0, y0, x1, y1 = instance.box
+        fields.update(bbox=[x0, y0, x1 - x0, y1 - y0], area=(x1 - x0) * (y1 - y0))
+    if instance.rle is not None:
+        rle = instance.rle
+        fields["segmentation"] = {"size": list(rle["size"]), "counts": rle["counts"].decode("ascii")}
+        fields["area"] = int(coco_mask.area(rle))
+    if instance.points:
+        keypoints: list[float] = []
+        for side in (FOREGROUND, BACKGROUND):
+            own = [(x, y) for x, y, label in instance.points if label == side]
+            for x, y in own:
+                keypoints += (x, y, _VISIBLE)
+            keypoints += [0, 0, 0] * (slots[side] - len(own))
+        fields.update(keypoints=keypoints, num_keypoints=len(instance.points))
+    return fields
