@@ -93,3 +93,26 @@ def test_tiny_objects_are_noted_for_the_encoder_in_question(coco: CocoSet) -> No
     assert any("--tile 288" in note.message for note in report.notes)
     assert not any("median" in note.message for note in check(coco.images, coco.labels, 1024).notes)
     assert not any("median" in note.message for note in check(coco.images, coco.labels).notes)
+
+
+def test_paths_may_be_text_and_the_format_may_be_given(coco: CocoSet) -> None:
+    coco.add()
+    report = check(str(coco.images), str(coco.labels), format="coco")
+    assert (report.fatal, report.labels) == ((), coco.root / "labels.json")
+    assert len(load_samples(str(coco.images), str(coco.labels), format="coco")[0]) == 1
+    with pytest.raises(WesamError, match="format: expected one of"):
+        check(coco.images, coco.labels, format="excel")
+    assert check(coco.images, coco.labels, format="cvat").fatal
+
+
+def test_labels_in_a_folder(coco: CocoSet) -> None:
+    (coco.root / "labels").mkdir()
+    (coco.root / "labels" / "a.txt").write_text("0 0.5 0.5 0.5 0.5\n0 9 9 1 1\n")
+    samples, report = load_samples(coco.images, coco.root / "labels")
+    assert [instance.box for instance in samples[0].instances] == [(15, 10, 45, 30)]
+    assert [(p.file, p.field) for p in report.skipped] == [("a.txt", "line 2")]
+
+
+def test_what_is_no_label_file_says_what_was_looked_for(coco: CocoSet) -> None:
+    report = check(coco.images, coco.images / "a.png")
+    assert "Label Studio: a JSON list of tasks" in report.fatal[0].message

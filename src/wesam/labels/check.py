@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wesam.errors import WesamError
-from wesam.labels.coco import read_coco
+from wesam.labels.formats import read_labels
 from wesam.labels.images import list_images, verify_image
 from wesam.labels.problems import Problem
 from wesam.labels.summary import Summary, summarise, tiny_object_hint
@@ -25,7 +25,7 @@ class CheckReport:
     """What was found.
 
     Attributes:
-        images, labels: the folder and the label file that were looked at.
+        images, labels: the folder and the labels that were looked at.
         problems: everything that is wrong or odd, in the order it was found.
         summary: what the usable part of the set holds.
     """
@@ -55,40 +55,53 @@ class CheckReport:
         return "\n".join([*(f"{p.severity:<5} {p}" for p in problems), str(self.summary)])
 
 
-def check(images: Path, labels: Path, input_size: int | None = None, decode: bool = True) -> CheckReport:
+def check(
+    images: str | Path,
+    labels: str | Path,
+    input_size: int | None = None,
+    decode: bool = True,
+    format: str | None = None,
+) -> CheckReport:
     """Lists every problem of a set at once, and says what the rest of it holds.
 
     Args:
         images: folder of images.
-        labels: COCO JSON.
+        labels: file or folder in any format of `labels.formats`.
         input_size: side of the encoder's input in pixels; with it, objects too small to see are noted.
         decode: whether every image is decoded to find damage; without it only headers are read.
+        format: name of the labels' format; None to tell by the content.
 
     Raises:
-        Nothing about what the files hold: that is what the report is for.
+        WesamError: if there is no such format. Never for what the files hold: that is what the report is for.
     """
-    return _look(images, labels, input_size, decode)[1]
+    return _look(Path(images), Path(labels), input_size, decode, format)[1]
 
 
 def load_samples(
-    images: Path, labels: Path, input_size: int | None = None, decode: bool = True
+    images: str | Path,
+    labels: str | Path,
+    input_size: int | None = None,
+    decode: bool = True,
+    format: str | None = None,
 ) -> tuple[list[Sample], CheckReport]:
     """The usable images of a set, each with at least one instance, and the report of what was left out.
 
     Args:
-        images, labels, input_size, decode: as in `check`.
+        images, labels, input_size, decode, format: as in `check`.
 
     Raises:
-        WesamError: naming every fatal problem, if there is one.
+        WesamError: naming every fatal problem, if there is one, and if there is no such format.
     """
-    samples, report = _look(images, labels, input_size, decode)
+    samples, report = _look(Path(images), Path(labels), input_size, decode, format)
     if report.fatal:
         raise WesamError("\n".join(map(str, report.fatal)))
     return samples, report
 
 
-def _look(images: Path, labels: Path, input_size: int | None, decode: bool) -> tuple[list[Sample], CheckReport]:
-    found = read_coco(labels, images)
+def _look(
+    images: Path, labels: Path, input_size: int | None, decode: bool, format: str | None
+) -> tuple[list[Sample], CheckReport]:
+    found = read_labels(labels, images, format)
     problems = list(found.problems)
     samples = list(found.samples)
     if decode:

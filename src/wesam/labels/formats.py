@@ -1,0 +1,141 @@
+"""The label formats there are, and which of them a file or folder is in."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from wesam.errors import WesamError
+from wesam.labels.coco import read_coco
+from wesam.labels.csv_table import read_csv
+from wesam.labels.cvat import read_cvat
+from wesam.labels.files import list_files
+from wesam.labels.label_set import LabelSet
+from wesam.labels.label_studio import read_label_studio
+from wesam.labels.labelme import read_labelme
+from wesam.labels.mask_folder import read_masks
+from wesam.labels.pascal_voc import read_voc
+from wesam.labels.yolo import read_yolo
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@dataclass(frozen=True)
+class Format:
+    """A label format.
+
+    Attributes:
+        read: its reader.
+        looks: what a file or folder in it looks like, for the message that none was recognised.
+    """
+
+    read: Callable[[Path, Path], LabelSet]
+    looks: str
+
+
+#: By the name that `--format` takes.
+FORMATS = {
+    "coco": Format(read_coco, "COCO: a JSON object with 'images' and 'annotations'"),
+    "label-studio": Format(read_label_studio, "Label Studio: a JSON list of tasks"),
+    "labelme": Format(read_labelme, "labelme: a folder of JSON files with 'shapes'"),
+    "cvat": Format(read_cvat, "CVAT for images: an XML file with the root <annotations>"),
+    "voc": Format(read_voc, "Pascal VOC: a folder of XML files with the root <annotation>"),
+    "yolo": Format(read_yolo, "YOLO: a folder of .txt files, or a data.yaml"),
+    "masks": Format(read_masks, "masks: a folder of .png files"),
+    "csv": Format(read_csv, "CSV: a .csv file"),
+}
+
+# Enough of a file to see what it is; a COCO file may have hundreds of megabytes.
+_HEAD_BYTES = 65536
+
+# As much of a folder: one file that was left among the labels must not decide.
+_FOLDER_FILES = 20
+
+_LABELME_KEY = re.compile(r'"(shapes|imagePath|imageData|imageHeight|imageWidth)"\s*:')
+_COCO_KEY = re.compile(r'"(images|annotations|categories)"\s*:')
+_XML_ROOT = re.compile(r"<(annotations?)[\s>/]")
+_YOLO_LINE = re.compile(r"\d+(\s+[-+.\deE]+){4,}\s*")
+
+
+def read_labels(labels: str | Path, images: str | Path, format: str | None = None) -> LabelSet:
+    """Reads labels in any format.
+
+    Args:
+        labels: a file or a folder.
+        images: folder of images.
+        format: a key of `FORMATS`; None to tell by the content.
+
+    Returns:
+        The images found, with their usable instances, and every problem; one fatal problem if the format of `labels`
+        is not recognised.
+
+    Raises:
+        WesamError: if `format` is no key of `FORMATS`.
+    """
+    labels, images = Path(labels), Path(images)
+    if format is None:
+        try:
+            format = detect_format(labels)
+        except WesamError as error:
+            return LabelSet.unusable(labels, error)
+    if format not in FORMATS:
+        raise WesamError(f"format: expected one of {', '.join(FORMATS)}, got {format!r}")
+    return FORMATS[format].read(labels, images)
+
+
+def detect_format(labels: Path) -> str:
+    """The format of a file or folder, a key of `FORMATS`, from names and the beginnings of files alone.
+
+    Raises:
+        WesamError: if it does not exist or looks like none of them.
+    """
+    try:
+        found = _format_of_folder(labels) if labels.is_dir() else _format_of_file(labels)
+    except OSError as error:
+        raise WesamError(f"{labels}: expected a label file or folder, got {error.strerror or error}") from error
+    if found is None:
+        looked_for = "; ".join(format.looks for format in FORMATS.values())
+        raise WesamError(f"{labels}: expected labels in a format that is known, got none of these: {looked_for}")
+    return found
+
+
+def _format_of_file(path: Path) -> str | None:
+    suffix = path.suffix.lower()
+    head = _head(path)
+    if suffix in (".csv", ".tsv"):
+        return "csv"
+    if suffix in (".yaml", ".yml"):
+        return "yolo"
+    if suffix == ".txt":
+        return "yolo" if _is_yolo(head) else None
+    if suffix == ".json" or head.startswith(("{", "[")):
+        if head.startswith("["):
+            return "label-studio"
+        return "labelme" if _LABELME_KEY.search(head) and not _COCO_KEY.search(head) else "coco"
+    if root := _XML_ROOT.search(head):
+        return "cvat" if root[1] == "annotations" else "voc"
+    return None
+
+
+def _format_of_folder(folder: Path) -> str | None:
+    """By what lies in it; images may lie beside the labels, so masks are the last thought."""
+    for suffix, formats in ((".json", {"labelme"}), (".xml", {"voc", "cvat"}), (".txt", {"yolo"})):
+        for path in list_files(folder, {suffix})[:_FOLDER_FILES]:
+            found = _format_of_file(path)
+            if found in formats and (found != "cvat" or path == folder / "annotations.xml"):
+                return found
+    return "masks" if list_files(folder, {".png"}) else None
+
+
+def _is_yolo(head: str) -> bool:
+    """Whether the first line is one of YOLO's; an empty file stands for an image without objects."""
+    lines = head.strip().splitlines()
+    return not lines or _YOLO_LINE.fullmatch(lines[0].strip()) is not None
+
+
+def _head(path: Path) -> str:
+    with path.open("rb") as file:
+        return file.read(_HEAD_BYTES).decode("utf-8-sig", errors="replace").lstrip()
