@@ -181,7 +181,7 @@ def mask_cost(logits: Tensor, target: Tensor, balanced: float) -> tuple[Tensor, 
     focal = (alpha * (p - target).square() * excess).mean(-1)
     dice = 1 - (2 * (p * target).sum(-1) + 1) / (p.square().sum(-1) + target.square().sum(-1) + 1)
     # by area, not by picture: else a cell of twenty pixels hardly weighs anything, in focal as in dice
-    local = excess.sum(-1) / (target.sum(-1) + 8)
+    local = excess.sum(-1) / (target.sum(-1) + p.detach().sum(-1) + 8)
     cost = 20 * focal + dice + 0.5 * local
     if balanced:
         inside = (excess * target).sum(-1) / (target.sum(-1) + 1)
