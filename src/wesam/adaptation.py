@@ -60,7 +60,7 @@ def adapt(
     Args:
         model: hub id, Transformers folder, original SAM `.pth`, or a bundled model's name.
         images: folder of images.
-        labels: COCO JSON; boxes alone are enough.
+        labels: file or folder in any format of `labels.formats`; boxes alone are enough.
         out: run folder, made here.
         preset: "default", or "paper" for the paper's settings.
         resume: go on with the run in `out`.
@@ -86,7 +86,7 @@ def run(
         WesamError: see `adapt`.
     """
     tell = on_message or (lambda _: None)
-    labelled, report = load_samples(config.images, config.labels)
+    labelled, report = load_samples(config.images, config.labels, format=config.labels_format)
     for problem in report.skipped:
         tell(f"skipped: {problem}")
     weak = [weak_labels(sample, config.prompt, config.seed) for sample in labelled]

@@ -49,6 +49,13 @@ ModelOption = Annotated[
 ]
 AdapterOption = Annotated[Path | None, typer.Option("--adapter", help="Adapter folder of a run.", metavar="DIR")]
 ImagesOption = Annotated[Path, typer.Option("--images", help="Folder of images.", metavar="DIR")]
+FormatOption = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        help="Of the labels: coco, yolo, voc, label-studio, cvat, labelme, masks, csv. Absent: by their content.",
+    ),
+]
 DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1, mps.")]
 PrecisionOption = Annotated[Literal["auto", "fp32", "bf16", "fp16"], typer.Option("--precision")]
 TileOption = Annotated[
@@ -79,22 +86,43 @@ def demo(
 @app.command()
 def check(
     images: ImagesOption,
-    labels: Annotated[Path, typer.Option("--labels", help="Labels (COCO JSON).", metavar="FILE")],
+    labels: Annotated[Path, typer.Option("--labels", help="File or folder of labels.", metavar="PATH")],
     input_size: Annotated[int, typer.Option("--input-size", help="Side of the model's input, in pixels.")] = 1024,
+    format: FormatOption = None,
 ) -> None:
     """Look through images and labels and list all problems at once."""
     from wesam.labels.check import check as run_check
 
-    report = _reported(lambda: run_check(images, labels, input_size=input_size))
+    report = _reported(lambda: run_check(images, labels, input_size=input_size, format=format))
     say(str(report))
     raise typer.Exit(1 if report.fatal else 0)
+
+
+@app.command()
+def convert(
+    images: ImagesOption,
+    labels: Annotated[Path, typer.Option("--labels", help="File or folder of labels.", metavar="PATH")],
+    out: Annotated[Path, typer.Option("--out", help="COCO JSON to write.", metavar="FILE")],
+    format: FormatOption = None,
+) -> None:
+    """Write labels of any format as COCO JSON; what cannot be used is listed and left out."""
+    from wesam.labels.check import load_samples
+    from wesam.labels.write_coco import write_coco
+
+    samples, report = _reported(lambda: load_samples(images, labels, decode=False, format=format))
+    for problem in report.skipped:
+        say(f"skipped: {problem}")
+    _reported(lambda: write_coco(samples, out))
+    say(f"{report.summary}; written to {out}")
 
 
 @app.command()
 def adapt(
     model: Annotated[str | None, typer.Option("--model", help="As for load: hub id, folder, .pth, name.")] = None,
     images: Annotated[Path | None, typer.Option("--images", help="Folder of images.", metavar="DIR")] = None,
-    labels: Annotated[Path | None, typer.Option("--labels", help="Weak labels (COCO JSON).", metavar="FILE")] = None,
+    labels: Annotated[
+        Path | None, typer.Option("--labels", help="File or folder of weak labels.", metavar="PATH")
+    ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Run folder, made here.", metavar="DIR")] = None,
     val_labels: Annotated[
         Path | None,
@@ -108,6 +136,7 @@ def adapt(
         list[str] | None,
         typer.Option("--set", help="key=value, e.g. steps=1000, objective.teacher=ema; repeatable."),
     ] = None,
+    format: FormatOption = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
 ) -> None:
     """Adapt a model to your images from weak labels."""
@@ -118,6 +147,7 @@ def adapt(
         "model": model,
         "images": images,
         "labels": labels,
+        "labels_format": format,
         "out": out,
         "val_labels": val_labels,
         "prompt": prompt,
@@ -139,7 +169,7 @@ def adapt(
 def evaluate(
     model: ModelOption,
     images: ImagesOption,
-    labels: Annotated[Path, typer.Option("--labels", help="Ground-truth masks (COCO JSON).", metavar="FILE")],
+    labels: Annotated[Path, typer.Option("--labels", help="File or folder of ground-truth masks.", metavar="PATH")],
     adapter: AdapterOption = None,
     prompt: Annotated[
         Literal["box", "point", "mask"], typer.Option("--prompt", help="Which prompts to simulate from the masks.")
@@ -156,6 +186,7 @@ def evaluate(
     ] = False,
     device: DeviceOption = "auto",
     precision: PrecisionOption = "fp32",
+    format: FormatOption = None,
 ) -> None:
     """Score a model, with its adapter and without, and beside them answers that need no network."""
     from wesam.evaluation.embedding_swap import embedding_swap
@@ -164,7 +195,7 @@ def evaluate(
     from wesam.labels.check import load_samples
     from wesam.segmenters.load import load_segmenter
 
-    samples, _ = _reported(lambda: load_samples(images, labels))
+    samples, _ = _reported(lambda: load_samples(images, labels, format=format))
     segmenter = _reported(lambda: load_segmenter(model, adapter, device, precision))
     with _progress() as progress:
         task = progress.add_task("images", total=len(samples), detail="")
@@ -203,7 +234,7 @@ def evaluate(
 def predict(
     model: ModelOption,
     images: ImagesOption,
-    labels: Annotated[Path, typer.Option("--labels", help="What to segment: boxes, points (COCO).", metavar="FILE")],
+    labels: Annotated[Path, typer.Option("--labels", help="What to segment: boxes, points.", metavar="PATH")],
     out: Annotated[Path, typer.Option("--out", help="Folder to write masks to.", metavar="DIR")],
     adapter: AdapterOption = None,
     prompt: PromptOption = "auto",
@@ -211,13 +242,14 @@ def predict(
     overlap: OverlapOption = 64,
     device: DeviceOption = "auto",
     precision: PrecisionOption = "fp32",
+    format: FormatOption = None,
 ) -> None:
     """Segment every labelled object: COCO masks, instance maps, pictures."""
     from wesam.evaluation.predict import predict as run_prediction
     from wesam.labels.check import load_samples
     from wesam.segmenters.load import load_segmenter
 
-    samples, _ = _reported(lambda: load_samples(images, labels))
+    samples, _ = _reported(lambda: load_samples(images, labels, format=format))
     segmenter = _reported(lambda: load_segmenter(model, adapter, device, precision))
     with _progress() as progress:
         task = progress.add_task("images", total=len(samples), detail="")

@@ -46,7 +46,8 @@ class RunConfig(BaseModel):
 
     model: str = Field(description="hub id, Transformers folder, original .pth, or a bundled model's name")
     images: Path = Field(description="folder of images")
-    labels: Path = Field(description="weak labels (COCO JSON; boxes alone are enough)")
+    labels: Path = Field(description="weak labels, a file or a folder; boxes alone are enough")
+    labels_format: str | None = Field(default=None, description="of `labels`, as --format; None: told by the content")
     out: Path = Field(description="run folder; made if absent")
     val_labels: Path | None = Field(
         default=None, description="masks to report on after the run; nothing is ever chosen by them"
