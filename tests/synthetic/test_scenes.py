@@ -37,7 +37,7 @@ def test_every_scene_has_instances_large_enough_to_ask_for(family: str) -> None:
         assert scene.image.dtype == np.uint8
         assert scene.masks.dtype == bool
         assert len(scene.masks) >= 1
-        assert scene.masks.sum((1, 2)).min() >= 24
+        assert scene.masks.sum((1, 2)).min() >= 40
 
 
 def test_an_unknown_family_is_refused_with_the_known_ones() -> None:

@@ -137,7 +137,7 @@ def descendants(parents: list[int], instance: int) -> list[int]:
 
 
 def instance_masks(
-    labels: NDArray[np.uint8], parents: list[int], min_area: int = 24, min_side: int = 4
+    labels: NDArray[np.uint8], parents: list[int], min_area: int = 40, min_side: int = 8
 ) -> NDArray[np.bool_]:
     """Visible masks of all instances that are large enough to be asked for, (N, H, W).
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
+from itertools import count
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,15 +34,15 @@ FAMILIES: dict[str, Painter] = {
 }
 
 
-def draw(family: str, seed: int, index: int, size: int = 256) -> tuple[NDArray[np.uint8], Canvas]:
-    """The developed picture, (S, S, 3) uint8 RGB, and the canvas with its labels.
+def draw(family: str, seed: int, index: int, size: int = 256, attempt: int = 0) -> tuple[NDArray[np.uint8], Canvas]:
+    """The developed picture, (S, S, 3) uint8 RGB, and the canvas with its labels; each attempt is another scene.
 
     Raises:
         WesamError: if the family is unknown.
     """
     if family not in FAMILIES:
         raise WesamError(f"family: expected one of {', '.join(FAMILIES)}, got {family!r}")
-    rng = np.random.default_rng([zlib.crc32(family.encode()), seed, index])
+    rng = np.random.default_rng([zlib.crc32(family.encode()), seed, index, *([attempt] if attempt else [])])
     canvas = Canvas(size)
     FAMILIES[family](rng, canvas)
     image = develop(rng, canvas.image)
@@ -62,5 +63,9 @@ def generate(family: str, seed: int, index: int, size: int = 256) -> Scene:
     Returns:
         a `Scene` with at least one instance.
     """
-    image, canvas = draw(family, seed, index, size)
-    return Scene(image, instance_masks(canvas.labels, canvas.parents))
+    for attempt in count():  # now and then everything painted is hidden or too small
+        image, canvas = draw(family, seed, index, size, attempt)
+        masks = instance_masks(canvas.labels, canvas.parents)
+        if len(masks):
+            return Scene(image, masks)
+    raise AssertionError("unreachable: count() does not end")
