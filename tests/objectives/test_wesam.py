@@ -79,7 +79,7 @@ def slow_losses(
     means = {
         name: sum(sum(values) / len(values) for values in per_image) / images for name, per_image in losses.items()
     }
-    means["self_training"] = s.focal_weight * means["focal"] + means["dice"] + means["iou"]
+    means["self_training"] = s.focal_weight * means["focal"] + means["dice"] + s.iou_weight * means["iou"]
     means["contrastive"] = oracles.contrastive(
         queries, keys, entry_index, images, s.contrastive_form, s.cross_image_negatives, s.temperature
     )
@@ -115,6 +115,7 @@ def touching(box: list[float], slack: float, size: int) -> Tensor:
             anchor_weight=2,
             contrastive_weight=3,
             focal_weight=10,
+            iou_weight=0.25,
             temperature=0.1,
             background_negative=False,
         ),

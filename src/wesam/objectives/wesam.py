@@ -38,6 +38,12 @@ class WesamSettings(BaseModel):
         description="of the focal loss within L_st; SAM's and the paper's ratio: 20",
     )
 
+    iou_weight: float = Field(
+        default=1.0,
+        ge=0,
+        description="of the predicted IoU's error within L_st; paper: 1",
+    )
+
     contrastive_form: ContrastiveForm = Field(
         default="summed",
         description="`summed`: the paper's formula; `row-wise`: InfoNCE, every instance weighs the same",
@@ -131,7 +137,7 @@ class WesamObjective(Objective):
             pseudo_labels = within_boxes(pseudo_labels, boxes, settings.box_slack)
 
         parts = mask_losses(looks.strong, pseudo_labels, weight, index, images)
-        self_training = settings.focal_weight * parts["focal"] + parts["dice"] + parts["iou"]
+        self_training = settings.focal_weight * parts["focal"] + parts["dice"] + settings.iou_weight * parts["iou"]
         distance = 0.5 * (
             dice_loss(looks.strong.logits, anchor.masks, weight) + dice_loss(looks.weak.logits, anchor.masks, weight)
         )
