@@ -14,6 +14,7 @@ from wesam.training.loop import Progress
 FAMILY = "medical"
 TRAIN_IMAGES = 60
 TEST_IMAGES = 30
+LEARNING_RATE = 5e-4  # a small model needs larger steps than ViT-B: docs/experiments/2026-11-23-boxes-to-adapter.md
 
 
 def run_demo(
@@ -44,6 +45,7 @@ def run_demo(
             "out": out / "run",
             "steps": steps,
             "seed": seed,
+            "learning_rate": LEARNING_RATE,
         }
     )
     return run(config, on_progress=on_progress, on_message=on_message)

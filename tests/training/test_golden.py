@@ -35,6 +35,7 @@ def test_the_loss_curve_has_not_moved(image_set: ImageSet, model_folder: Path, t
         trackers=[],
         objective={
             "teacher": "ema",
+            "contrastive_weight": 1.0,
             "contrastive_form": "summed",
             "box_projection_weight": 0.5,
             "box_clip": True,

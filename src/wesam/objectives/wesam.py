@@ -31,7 +31,12 @@ class WesamSettings(BaseModel):
 
     self_training_weight: float = Field(default=1.0, ge=0, description="of L_st; paper: 1")
     anchor_weight: float = Field(default=1.0, ge=0, description="of L_anchor; paper: 1")
-    contrastive_weight: float = Field(default=1.0, ge=0, description="of L_con; paper: 1")
+    contrastive_weight: float = Field(
+        default=0.0,
+        ge=0,
+        description="of L_con; paper: 1. Off by default: it harmed every domain of similar objects that was measured "
+        "(docs/experiments/2026-11-23-boxes-to-adapter.md)",
+    )
     focal_weight: float = Field(
         default=FOCAL_WEIGHT,
         ge=0,
@@ -60,14 +65,15 @@ class WesamSettings(BaseModel):
     )
 
     teacher: Literal["shared", "ema"] = Field(
-        default="shared",
+        default="ema",
         description="whose masks are the pseudo-labels: those of the student's own weights (paper), or of "
-        "their moving average",
+        "their moving average; paper: shared. The average holds back the drift of either "
+        "(docs/experiments/2026-11-23-boxes-to-adapter.md)",
     )
     ema_decay: float = Field(default=0.99, ge=0, lt=1, description="share of the average an update keeps (chosen here)")
 
     box_projection_weight: float = Field(
-        default=0.0,
+        default=1.0,
         ge=0,
         description="of BoxInst's projection loss on the student, for labels with a box (arXiv 2012.02310); paper: 0",
     )

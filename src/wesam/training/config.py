@@ -30,6 +30,9 @@ PRESETS: dict[str, dict[str, Any]] = {
         "objective": {
             "name": "wesam",
             "teacher": "shared",
+            "contrastive_weight": 1.0,
+            "box_projection_weight": 0.0,
+            "box_clip": False,
             "ignore_padding": False,
             "contrastive_form": "summed",
             "background_negative": False,
