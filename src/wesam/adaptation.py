@@ -65,7 +65,7 @@ def adapt(
         preset: "default", or "paper" for the paper's settings.
         resume: go on with the run in `out`.
         on_progress: called every `log_every` steps.
-        settings: further fields of `RunConfig`, such as ``steps=1000`` or ``objective={"teacher": "ema"}``.
+        settings: further fields of `RunConfig`, such as ``steps=1000`` or ``objective={"teacher": "shared"}``.
 
     Raises:
         WesamError: if a setting, the labels or the model cannot be used; nothing was done then.

@@ -134,7 +134,7 @@ def adapt(
     config: Annotated[Path | None, typer.Option("--config", help="YAML of settings.", metavar="FILE")] = None,
     set_: Annotated[
         list[str] | None,
-        typer.Option("--set", help="key=value, e.g. steps=1000, objective.teacher=ema; repeatable."),
+        typer.Option("--set", help="key=value, e.g. steps=1000, objective.teacher=shared; repeatable."),
     ] = None,
     format: FormatOption = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
