@@ -68,7 +68,15 @@ class OurLoop:
     """The package's objective and optimiser, as the training loop drives them."""
 
     def __init__(self, segmenter: SamSegmenter, cached: bool) -> None:
-        self.objective = WesamObjective(segmenter, WesamSettings(anchor_cache_mb=256 if cached else 0))
+        # The paper's losses and teacher, as the plain loop has them.
+        settings = WesamSettings(
+            teacher="shared",
+            contrastive_weight=1,
+            box_projection_weight=0,
+            box_clip=False,
+            anchor_cache_mb=256 if cached else 0,
+        )
+        self.objective = WesamObjective(segmenter, settings)
         self.parameters = [parameter for _, parameter in adapter_parameters(segmenter)]
         self.optimiser = torch.optim.Adam(self.parameters, lr=1e-4, weight_decay=1e-4)
 
