@@ -34,8 +34,8 @@ class WesamSettings(BaseModel):
     contrastive_weight: float = Field(
         default=0.0,
         ge=0,
-        description="of L_con; paper: 1. Off by default: it cost 6 points on the one family of look-alike objects that was "
-        "measured (docs/experiments/2026-11-23-boxes-to-adapter.md)",
+        description="of L_con; paper: 1. Off by default: it cost 6 points on the one family of look-alike objects "
+        "that was measured (docs/experiments/2026-11-23-boxes-to-adapter.md)",
     )
     focal_weight: float = Field(
         default=FOCAL_WEIGHT,
