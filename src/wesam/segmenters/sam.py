@@ -28,9 +28,9 @@ SAM_PIXEL_MEAN = (0.485, 0.456, 0.406)
 SAM_PIXEL_STD = (0.229, 0.224, 0.225)
 
 _AUTOCAST = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-# Feature tokens that one decoder chunk holds: 32 prompts for SAM's 64 x 64 features, 512 for 16 x 16. More than one
+# Feature tokens that one decoder chunk holds: 16 prompts for SAM's 64 x 64 features, 256 for 16 x 16. More than one
 # chunk means that a training step decodes twice (see `decode_chunk`), which is dearer than the memory it saves.
-_CHUNK_TOKENS = 32 * 64 * 64
+_CHUNK_TOKENS = 16 * 64 * 64
 
 
 class SamSegmenter(Segmenter):
