@@ -206,3 +206,26 @@ class MaskPrediction:
 
     def __getitem__(self, index: Tensor | slice) -> MaskPrediction:
         return MaskPrediction(self.logits[index], self.iou[index])
+
+
+@dataclass(frozen=True)
+class MultimaskPrediction:
+    """Several answers to each of N prompts: a click may mean a part, the whole, or what both belong to.
+
+    Attributes:
+        logits: (N, K, h, w) mask logits; a pixel belongs to the object where its logit is above 0.
+        iou: (N, K) the IoU that the network itself predicts for each mask.
+    """
+
+    logits: Tensor
+    iou: Tensor
+
+    def __post_init__(self) -> None:
+        if self.logits.ndim != 4 or self.iou.shape != self.logits.shape[:2]:
+            raise ValueError(
+                f"expected logits (N, K, h, w) and iou (N, K), "
+                f"got {tuple(self.logits.shape)} and {tuple(self.iou.shape)}"
+            )
+
+    def __len__(self) -> int:
+        return len(self.logits)

@@ -13,6 +13,7 @@ from wesam.evaluation.metrics import mask_overlap
 from wesam.evaluation.predict import DEFAULT_OVERLAP, predict, predict_image, predict_sample
 from wesam.labels.images import read_image
 from wesam.prompts.weak_labels import weak_labels
+from wesam.segmenters import inference as inference_module
 from wesam.types import MaskPrediction
 from wesam.views.dataset import ViewSettings
 
@@ -61,7 +62,7 @@ def test_a_crowd_is_decoded_in_groups_and_gives_the_same(monkeypatch, disc_sampl
     many = sample.instances * 5
     at_once = predict_image(segmenter, image, many)
     monkeypatch.setattr(module, "_PROMPTS_AT_ONCE", 4)
-    monkeypatch.setattr(module, "_PIXELS_AT_ONCE", 2 * 50 * 80)
+    monkeypatch.setattr(inference_module, "_PIXELS_AT_ONCE", 2 * 50 * 80)
     in_groups = predict_image(segmenter, image, many)
     assert [p.rle for p in in_groups] == [p.rle for p in at_once]
     assert [p.iou for p in in_groups] == pytest.approx([p.iou for p in at_once], abs=1e-5)

@@ -168,8 +168,12 @@ def decode(
     points: list[tuple[float, float, int]] | None = None,
     mask: Tensor | None = None,
     input_size: int = 64,
+    output: int = 0,
 ) -> tuple[Tensor, Tensor]:
-    """(16, g, g) features and one prompt -> (4 g, 4 g) logits and the predicted IoU of the single mask."""
+    """(16, g, g) features and one prompt -> (4 g, 4 g) logits and the predicted IoU.
+
+    Output 0 is the single mask, 1 to 3 are those for prompts with several meanings.
+    """
     kinds = [w[f"prompt_encoder.point_embeddings.{i}.weight"] for i in range(4)]
     sparse = [torch.zeros(0, 16)]
     for x, y, label in points or []:
@@ -222,6 +226,6 @@ def decode(
     x = F.conv_transpose2d(x, w[f"{up}.0.weight"], w[f"{up}.0.bias"], stride=2)
     x = F.gelu(_norm2d(w, f"{up}.1", x))
     x = F.gelu(F.conv_transpose2d(x, w[f"{up}.3.weight"], w[f"{up}.3.bias"], stride=2))
-    weights = _perceptron(w, "mask_decoder.output_hypernetworks_mlps.0", queries[1])
-    iou = _perceptron(w, "mask_decoder.iou_prediction_head", queries[0])[0]
+    weights = _perceptron(w, f"mask_decoder.output_hypernetworks_mlps.{output}", queries[1 + output])
+    iou = _perceptron(w, "mask_decoder.iou_prediction_head", queries[0])[output]
     return (weights[:, None, None] * x[0]).sum(0), iou

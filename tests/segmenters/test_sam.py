@@ -104,6 +104,25 @@ def test_every_kind_of_prompt_is_asked_as_the_original_asks(segmenter: SamSegmen
         torch.testing.assert_close(answer.iou[row], iou, rtol=1e-3, atol=1e-4, msg=f"row {row}")
 
 
+def test_the_answers_to_a_click_of_several_meanings_are_those_of_the_original(
+    segmenter: SamSegmenter, features: Tensor
+) -> None:
+    clicks = [[(10.0, 12.0, 1)], [(33.0, 8.0, 1), (50.0, 40.0, 0)], [(20.0, 41.0, 1)]]  # of two kinds, in turn
+    points = torch.tensor([given + [(0.0, 0.0, -1)] * (2 - len(given)) for given in clicks])
+    prompts = Prompts(points=points[..., :2], point_labels=points[..., 2].long())
+    index = torch.tensor([0, 1, 1])
+    segmenter.decode_chunk = 1
+    with torch.no_grad():
+        answer = segmenter.decode_multimask(features, prompts, index)
+    assert answer.logits.shape == (3, 3, 16, 16)
+    state = to_official(segmenter.sam)
+    for row, given in enumerate(clicks):
+        for output in range(3):
+            logits, iou = oracle.decode(state, features[index[row]], points=given, output=1 + output)
+            torch.testing.assert_close(answer.logits[row, output], logits, rtol=1e-3, atol=1e-4)
+            torch.testing.assert_close(answer.iou[row, output], iou, rtol=1e-3, atol=1e-4)
+
+
 @pytest.mark.parametrize(
     ("prompts", "groups"),
     [
@@ -183,8 +202,9 @@ def test_default_chunk_shrinks_with_the_feature_grid() -> None:
 
 
 def test_no_prompt_gives_no_mask(segmenter: SamSegmenter, features: Tensor) -> None:
-    answer = segmenter.decode(features, Prompts(boxes=torch.zeros(0, 4)), torch.zeros(0, dtype=torch.long))
-    assert answer.logits.shape == (0, 16, 16)
+    nothing = Prompts(boxes=torch.zeros(0, 4)), torch.zeros(0, dtype=torch.long)
+    assert segmenter.decode(features, *nothing).logits.shape == (0, 16, 16)
+    assert segmenter.decode_multimask(features, *nothing).logits.shape == (0, 3, 16, 16)
 
 
 def test_frozen_until_an_adapter_comes(segmenter: SamSegmenter) -> None:

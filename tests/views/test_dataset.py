@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader
 from tests.tiny import tiny_segmenter
 from tests.views.scenes import boxed, with_mask, write_sample
 from wesam.errors import WesamError
+from wesam.labels import images as images_module
 from wesam.labels.images import read_image
 from wesam.segmenters.base import Segmenter
 from wesam.types import Instance, Sample
@@ -158,7 +159,7 @@ def test_kept_pixels_give_the_same_items_within_their_bound(
         reads.append(path)
         return read_image(path)
 
-    monkeypatch.setattr(dataset_module, "read_image", counted)
+    monkeypatch.setattr(images_module, "read_image", counted)
     keys = [(epoch, index) for epoch in range(4) for index in range(2)]
 
     def items(bytes_kept: int) -> list[ViewItem]:
@@ -269,7 +270,7 @@ def test_names_an_image_that_cannot_be_read(samples: list[Sample], segmenter: Se
 def test_names_an_image_whose_size_has_changed(samples: list[Sample], segmenter: Segmenter, tmp_path: Path) -> None:
     data = dataset(samples, segmenter)
     write_sample(tmp_path, "tall.png", 80, 90, ())
-    with pytest.raises(WesamError, match=r"tall\.png: expected 40 x 90 .* got 80 x 90"):
+    with pytest.raises(WesamError, match=r"tall\.png: expected an image of 40 x 90 .* got 80 x 90"):
         data[0, 1]
 
 

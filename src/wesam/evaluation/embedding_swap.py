@@ -15,9 +15,11 @@ from torch import Tensor
 from wesam.errors import WesamError
 from wesam.evaluation.ground_truth import scorable, simulated_prompts, true_masks
 from wesam.evaluation.metrics import mask_overlap, mean_over_images
-from wesam.evaluation.predict import decode_instances, encode_view, inference, read_sample
+from wesam.evaluation.predict import decode_instances
+from wesam.labels.images import read_sample
 from wesam.prompts.weak_labels import PromptKind
 from wesam.segmenters.base import Segmenter
+from wesam.segmenters.inference import encode_view, inference
 from wesam.types import Sample
 from wesam.views.geometry import Geometry
 

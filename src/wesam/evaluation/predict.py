@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,24 +12,21 @@ from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 from torch import Tensor
 
-from wesam.errors import WesamError
 from wesam.evaluation.metrics import Rle
 from wesam.evaluation.predictions import PredictionFolder
-from wesam.labels.images import read_image
+from wesam.labels.images import read_sample
 from wesam.prompts.build import build_prompts
 from wesam.prompts.weak_labels import PromptKind, weak_labels
 from wesam.segmenters.base import Segmenter
-from wesam.types import Instance, MaskPrediction, Sample
+from wesam.segmenters.inference import encode_view, full_size_masks, inference
+from wesam.types import Instance, Sample
 from wesam.views.geometry import Geometry
-from wesam.views.pixels import to_input
 from wesam.views.tiling import instance_extents, plan_crops
 
 # Pixels that neighbouring tiles share: what adaptation does by default, too (views.dataset.ViewSettings).
 DEFAULT_OVERLAP = 64
 
-# How many prompts are decoded, and how many pixels of masks are held at full size, at once.
 _PROMPTS_AT_ONCE = 128
-_PIXELS_AT_ONCE = 2**24
 
 
 @dataclass(frozen=True)
@@ -144,12 +140,6 @@ def predict_image(
     return predictions
 
 
-def encode_view(segmenter: Segmenter, image: NDArray[np.uint8], geometry: Geometry) -> Tensor:
-    """(1, C, g, g) features of one view of an image (H, W, 3) uint8 RGB."""
-    pixels = to_input(geometry.image(image), segmenter)
-    return segmenter.encode(pixels[None].to(_device(segmenter)))
-
-
 def decode_instances(
     segmenter: Segmenter,
     features: Tensor,
@@ -172,49 +162,6 @@ def decode_instances(
         prompts = build_prompts(members, geometry, segmenter.mask_grid).to(features.device)
         index = torch.zeros(len(prompts), dtype=torch.long, device=features.device)
         answer = segmenter.decode(features, prompts, index)
-        encoded = _full_size_masks(answer, geometry, size)
+        encoded = full_size_masks(answer.logits, geometry, size)
         for instance, rle, iou in zip(members, encoded, answer.iou.tolist(), strict=True):
             yield Prediction(instance, rle, iou)
-
-
-def _full_size_masks(answer: MaskPrediction, geometry: Geometry, size: tuple[int, int]) -> Iterator[Rle]:
-    """Masks of the whole image, a few at a time; a pixel belongs to an object where its logit is above 0."""
-    height, width = size
-    x0, y0, x1, y1 = geometry.crop
-    chunk = max(1, _PIXELS_AT_ONCE // (height * width))
-    for start in range(0, len(answer), chunk):
-        logits = geometry.restore_logits(answer.logits[start : start + chunk])
-        masks = np.zeros((height, width, len(logits)), dtype=np.uint8, order="F")  # as pycocotools wants it
-        masks[y0:y1, x0:x1] = (logits > 0).cpu().numpy().transpose(1, 2, 0)
-        yield from coco_mask.encode(masks)
-
-
-def read_sample(sample: Sample) -> NDArray[np.uint8]:
-    """(H, W, 3) uint8 RGB of the sample's file.
-
-    Raises:
-        WesamError: if the file cannot be read, or its size is no longer the sample's.
-    """
-    image = read_image(sample.path)
-    if image.shape[:2] != (sample.height, sample.width):
-        raise WesamError(
-            f"{sample.path}: expected an image of {sample.width} x {sample.height} px as when its labels "
-            f"were read, got {image.shape[1]} x {image.shape[0]}"
-        )
-    return image
-
-
-@contextmanager
-def inference(segmenter: Segmenter) -> Iterator[None]:
-    """Within this context the segmenter is in evaluation mode and without gradients."""
-    training = segmenter.training
-    segmenter.eval()
-    try:
-        with torch.no_grad():
-            yield
-    finally:
-        segmenter.train(training)
-
-
-def _device(segmenter: Segmenter) -> torch.device:
-    return next(segmenter.parameters()).device

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from wesam.types import Sample
+
 # Decoded to RGB this is 600 MB: more than any photograph, less than a file made to exhaust the memory.
 MAX_PIXELS = 200_000_000
 
@@ -71,6 +73,21 @@ def read_image(path: str | Path, max_pixels: int = MAX_PIXELS) -> NDArray[np.uin
             paper = Image.new("RGBA", colour.size, "white")
             upright = Image.alpha_composite(paper, colour)
         return np.array(upright.convert("RGB"))
+
+
+def read_sample(sample: Sample) -> NDArray[np.uint8]:
+    """(H, W, 3) uint8 RGB of the sample's file.
+
+    Raises:
+        WesamError: if the file cannot be read, or its size is no longer the sample's.
+    """
+    image = read_image(sample.path)
+    if image.shape[:2] != (sample.height, sample.width):
+        raise WesamError(
+            f"{sample.path}: expected an image of {sample.width} x {sample.height} px as when its labels "
+            f"were read, got {image.shape[1]} x {image.shape[0]}"
+        )
+    return image
 
 
 def read_values(path: str | Path, max_pixels: int = MAX_PIXELS) -> NDArray[np.int32]:

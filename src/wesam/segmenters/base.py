@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 
 from torch import Tensor, nn
 
-from wesam.types import MaskPrediction, Prompts
+from wesam.types import MaskPrediction, MultimaskPrediction, Prompts
 
 
 class Segmenter(nn.Module, ABC):
@@ -53,6 +53,17 @@ class Segmenter(nn.Module, ABC):
 
         Returns:
             logits (N, m, m) over the whole padded input, and the predicted IoU (N,).
+        """
+
+    @abstractmethod
+    def decode_multimask(self, features: Tensor, prompts: Prompts, image_index: Tensor) -> MultimaskPrediction:
+        """Several masks for each prompt (SAM's three multimask outputs), in the order of the prompts.
+
+        Args:
+            features, prompts, image_index: as for `decode`.
+
+        Returns:
+            logits (N, K, m, m) over the whole padded input, and the predicted IoU (N, K).
         """
 
     @abstractmethod

@@ -14,7 +14,7 @@ from torch.utils.checkpoint import checkpoint
 
 from wesam.errors import WesamError
 from wesam.segmenters.base import Segmenter
-from wesam.types import NOT_A_POINT, MaskPrediction, Prompts
+from wesam.types import NOT_A_POINT, MaskPrediction, MultimaskPrediction, Prompts
 
 if TYPE_CHECKING:
     from transformers import SamModel
@@ -87,6 +87,17 @@ class SamSegmenter(Segmenter):
             ValueError: if `image_index` or the mask prompts have another shape than the contract says.
             WesamError: if a prompt has neither box nor points nor mask.
         """
+        logits, iou = self._decode(features, prompts, image_index, multimask=False)
+        return MaskPrediction(logits[:, 0], iou[:, 0])
+
+    def decode_multimask(self, features: Tensor, prompts: Prompts, image_index: Tensor) -> MultimaskPrediction:
+        """See `Segmenter.decode_multimask`; raises what `decode` raises."""
+        return MultimaskPrediction(*self._decode(features, prompts, image_index, multimask=True))
+
+    def _decode(
+        self, features: Tensor, prompts: Prompts, image_index: Tensor, multimask: bool
+    ) -> tuple[Tensor, Tensor]:
+        """(N, K, m, m) logits and (N, K) predicted IoU; K is 1 unless `multimask`."""
         if image_index.shape != (len(prompts),):
             raise ValueError(f"expected image_index ({len(prompts)},), got {tuple(image_index.shape)}")
         if prompts.masks is not None and prompts.masks.shape[1:] != (self.mask_grid, self.mask_grid):
@@ -94,7 +105,8 @@ class SamSegmenter(Segmenter):
                 f"expected mask prompts (N, {self.mask_grid}, {self.mask_grid}), got {tuple(prompts.masks.shape)}"
             )
         if len(prompts) == 0:
-            return MaskPrediction(features.new_zeros(0, self.mask_grid, self.mask_grid), features.new_zeros(0))
+            outputs = int(self.sam.config.mask_decoder_config.num_multimask_outputs) if multimask else 1
+            return features.new_zeros(0, outputs, self.mask_grid, self.mask_grid), features.new_zeros(0, outputs)
 
         with torch.autocast(features.device.type, enabled=False):
             position = self.sam.get_image_wide_positional_embeddings()
@@ -102,20 +114,23 @@ class SamSegmenter(Segmenter):
         parts = []
         for group in groups:
             index = image_index if len(groups) == 1 else image_index[group.rows]
-            parts += self._decode_group(features, position, group.prompts, index)
-        answer = MaskPrediction(torch.cat([part[0] for part in parts]), torch.cat([part[1] for part in parts]))
-        return answer if len(groups) == 1 else answer[torch.cat([group.rows for group in groups]).argsort()]
+            parts += self._decode_group(features, position, group.prompts, index, multimask)
+        logits, iou = torch.cat([part[0] for part in parts]), torch.cat([part[1] for part in parts])
+        if len(groups) == 1:
+            return logits, iou
+        order = torch.cat([group.rows for group in groups]).argsort()
+        return logits[order], iou[order]
 
     def _decode_group(
-        self, features: Tensor, position: Tensor, prompts: Prompts, image_index: Tensor
+        self, features: Tensor, position: Tensor, prompts: Prompts, image_index: Tensor, multimask: bool
     ) -> list[tuple[Tensor, Tensor]]:
-        """(n, m, m) logits and (n,) IoU of each chunk of prompts that all are of one kind."""
+        """(n, K, m, m) logits and (n, K) IoU of each chunk of prompts that all are of one kind."""
         chunks = range(0, len(prompts), self.decode_chunk)
         recompute = torch.is_grad_enabled() and len(chunks) > 1
         parts = []
         for start in chunks:
             rows = slice(start, start + self.decode_chunk)
-            arguments = (features, position, prompts[rows], image_index[rows])
+            arguments = (features, position, prompts[rows], image_index[rows], multimask)
             parts.append(
                 # SAM's decoder draws no random numbers: keeping their state would only cost a host sync.
                 checkpoint(self._decode_chunk, *arguments, use_reentrant=False, preserve_rng_state=False)
@@ -125,7 +140,7 @@ class SamSegmenter(Segmenter):
         return parts
 
     def _decode_chunk(
-        self, features: Tensor, position: Tensor, prompts: Prompts, image_index: Tensor
+        self, features: Tensor, position: Tensor, prompts: Prompts, image_index: Tensor, multimask: bool
     ) -> tuple[Tensor, Tensor]:
         """Each prompt is one row of the batch, with its own copy of the features."""
         with torch.autocast(features.device.type, enabled=False):
@@ -141,9 +156,9 @@ class SamSegmenter(Segmenter):
                 image_positional_embeddings=position.expand(len(prompts), -1, -1, -1),
                 sparse_prompt_embeddings=sparse,
                 dense_prompt_embeddings=dense,
-                multimask_output=False,
+                multimask_output=multimask,
             )
-        return logits[:, 0, 0].float(), iou[:, 0, 0].float()
+        return logits[:, 0].float(), iou[:, 0].float()
 
     @contextmanager
     def anchor(self) -> Iterator[None]:

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from wesam.errors import WesamError
-from wesam.labels.images import read_image
+from wesam.labels.images import read_sample
 from wesam.prompts.build import build_prompts
 from wesam.types import Prompts
 from wesam.views.batch import Batch
@@ -23,8 +23,6 @@ from wesam.views.tiling import instance_extents, plan_crops
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from numpy.typing import NDArray
 
     from wesam.segmenters.base import Segmenter
     from wesam.types import Instance, Sample
@@ -177,7 +175,7 @@ class TargetDataset(Dataset[ViewItem]):
         """Upright 8-bit pixels of an item, from memory if they were kept."""
         if index in self._kept:
             return self._kept[index]
-        resized = geometry.resize(_read(self._looks[index].sample))
+        resized = geometry.resize(read_sample(self._looks[index].sample))
         # No eviction: when every epoch visits all items, those kept first serve as well as any others would.
         if self._kept_bytes + resized.nbytes <= _BYTES_KEPT:
             self._kept[index] = resized
@@ -220,17 +218,6 @@ def _masks_for(sample: Sample, instances: Sequence[Instance], candidates: Sequen
             f"({len(missing)} of {len(instances)} lack one)"
         )
     return tuple(by_id[instance.id] for instance in instances)
-
-
-def _read(sample: Sample) -> NDArray[np.uint8]:
-    image = read_image(sample.path)
-    height, width = image.shape[:2]
-    if (width, height) != (sample.width, sample.height):
-        raise WesamError(
-            f"{sample.path}: expected {sample.width} x {sample.height} pixels, as when its labels were read, "
-            f"got {width} x {height}"
-        )
-    return image
 
 
 def _key(sample: Sample, geometry: Geometry) -> str:

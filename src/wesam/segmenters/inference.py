@@ -1,0 +1,64 @@
+"""How a segmenter is asked when nothing is learned: pixels in, masks at the original resolution out."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from pycocotools import mask as coco_mask
+from torch import Tensor
+
+from wesam.views.pixels import to_input
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from wesam.segmenters.base import Segmenter
+    from wesam.views.geometry import Geometry
+
+# Pixels of masks that are held at full size at once.
+_PIXELS_AT_ONCE = 2**24
+
+
+@contextmanager
+def inference(segmenter: Segmenter) -> Iterator[None]:
+    """Within this context the segmenter is in evaluation mode and without gradients."""
+    training = segmenter.training
+    segmenter.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        segmenter.train(training)
+
+
+def encode_view(segmenter: Segmenter, image: NDArray[np.uint8], geometry: Geometry) -> Tensor:
+    """(1, C, g, g) features of one view of an image (H, W, 3) uint8 RGB."""
+    pixels = to_input(geometry.image(image), segmenter)
+    device = next(segmenter.parameters()).device
+    return segmenter.encode(pixels[None].to(device))
+
+
+def full_size_masks(logits: Tensor, geometry: Geometry, size: tuple[int, int]) -> Iterator[dict[str, Any]]:
+    """Masks of the whole image, a few at a time; a pixel belongs to an object where its logit is above 0.
+
+    Args:
+        logits: (N, m, m) mask logits over the padded input of one view.
+        geometry: of that view.
+        size: height and width of the whole image.
+
+    Yields:
+        N COCO compressed run-length encodings, in order.
+    """
+    height, width = size
+    x0, y0, x1, y1 = geometry.crop
+    chunk = max(1, _PIXELS_AT_ONCE // (height * width))
+    for start in range(0, len(logits), chunk):
+        restored = geometry.restore_logits(logits[start : start + chunk])
+        masks = np.zeros((height, width, len(restored)), dtype=np.uint8, order="F")  # as pycocotools wants it
+        masks[y0:y1, x0:x1] = (restored > 0).cpu().numpy().transpose(1, 2, 0)
+        yield from coco_mask.encode(masks)
