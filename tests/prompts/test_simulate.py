@@ -8,7 +8,14 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from pycocotools import mask as coco_mask
 
-from wesam.prompts.simulate import coarse_polygon, instance_generator, random_points, tight_box
+from wesam.prompts.simulate import (
+    coarse_polygon,
+    instance_generator,
+    jittered_box,
+    misplaced_box,
+    random_points,
+    tight_box,
+)
 
 masks = hnp.arrays(bool, hnp.array_shapes(min_dims=2, max_dims=2, max_side=12)).filter(np.any)
 
@@ -37,6 +44,27 @@ def test_tight_box_of_one_pixel_is_one_pixel_wide() -> None:
     mask = np.zeros((5, 6), bool)
     mask[2, 3] = True
     assert tight_box(mask) == (3, 2, 4, 3)
+
+
+@given(
+    st.tuples(st.integers(0, 20), st.integers(0, 20), st.integers(1, 20), st.integers(1, 20)),
+    st.floats(0, 0.49),
+    st.integers(0, 5),
+)
+def test_a_drawn_box_stays_a_box_in_the_image(corner: tuple[int, int, int, int], jitter: float, seed: int) -> None:
+    x, y, w, h = corner
+    box = (float(x), float(y), float(x + w), float(y + h))
+    generator = np.random.default_rng(seed)
+    jittered = jittered_box(box, 40, 40, generator, jitter)
+    for x0, y0, x1, y1 in (jittered, misplaced_box(box, 40, 40, generator)):
+        assert 0 <= x0 < x1 <= 40 + 1e-9
+        assert 0 <= y0 < y1 <= 40 + 1e-9
+        assert min(x1 - x0, y1 - y0) >= 1 - 1e-9
+
+
+def test_too_much_jitter_is_refused() -> None:
+    with pytest.raises(ValueError, match="jitter"):
+        jittered_box((0, 0, 2, 2), 4, 4, rng(), 0.5)
 
 
 @given(masks, st.integers(0, 20), st.integers(0, 20), st.sampled_from([None, 1.0, 2.0]))

@@ -14,21 +14,29 @@ from wesam.types import BACKGROUND, FOREGROUND
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+Box = tuple[float, float, float, float]
+
 # A piece of an object smaller than this share of its largest piece gets no polygon: nobody outlines crumbs.
 _SMALLEST_PIECE = 0.1
 
 
-def instance_generator(seed: int, sample_id: str, instance_id: str) -> np.random.Generator:
+def instance_generator(seed: int, sample_id: str, instance_id: str, purpose: str = "") -> np.random.Generator:
     """A random stream that belongs to one instance, whatever else is drawn before, after or elsewhere.
 
     Weak labels are drawn once: redrawn at every step, five points would in time tell the whole mask.
+
+    Args:
+        seed: of the whole set.
+        sample_id, instance_id: whose stream it is.
+        purpose: streams of different purposes are independent, so that asking for more of one thing (negatives)
+            does not change another (the box).
     """
-    key = "\0".join((str(seed), sample_id, instance_id)).encode()
+    key = "\0".join((str(seed), sample_id, instance_id, *filter(None, [purpose]))).encode()
     # Not `hash`, which differs from process to process.
     return np.random.default_rng(int.from_bytes(hashlib.sha256(key).digest(), "big"))
 
 
-def tight_box(mask: NDArray[np.bool_]) -> tuple[float, float, float, float]:
+def tight_box(mask: NDArray[np.bool_]) -> Box:
     """The smallest box that holds a mask.
 
     Args:
@@ -42,6 +50,50 @@ def tight_box(mask: NDArray[np.bool_]) -> tuple[float, float, float, float]:
     """
     rows, columns = _rows_and_columns(mask)
     return float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)
+
+
+def jittered_box(box: Box, width: int, height: int, generator: np.random.Generator, jitter: float) -> Box:
+    """A box as drawn by an unsteady hand: each edge moves on its own.
+
+    Args:
+        box: ``(x0, y0, x1, y1)`` pixel edges, at least one pixel wide and high.
+        width, height: of the image, which the box does not leave.
+        generator: where the randomness comes from; four numbers are drawn, whatever the jitter.
+        jitter: an edge moves by up to this share of the box's side, uniformly, out or in. Below 0.5, so that
+            opposite edges cannot meet.
+
+    Returns:
+        ``(x0, y0, x1, y1)`` pixel edges, at least one pixel wide and high.
+
+    Raises:
+        ValueError: if the jitter is not in [0, 0.5).
+    """
+    if not 0 <= jitter < 0.5:
+        raise ValueError(f"expected jitter in [0, 0.5), got {jitter}")
+    x0, y0, x1, y1 = box
+    moves = jitter * generator.uniform(-1, 1, 4)
+    left, right = _within(x0 + moves[0] * (x1 - x0), x1 + moves[2] * (x1 - x0), width)
+    top, bottom = _within(y0 + moves[1] * (y1 - y0), y1 + moves[3] * (y1 - y0), height)
+    return left, top, right, bottom
+
+
+def misplaced_box(box: Box, width: int, height: int, generator: np.random.Generator) -> Box:
+    """A box of the same size somewhere else in the image: a wrong label.
+
+    Of 16 uniform places the first that does not touch the true box is taken, else the one farthest from it (an
+    object that fills the image leaves no other place).
+
+    Args:
+        box: ``(x0, y0, x1, y1)`` pixel edges inside the image.
+        width, height: of the image.
+        generator: where the randomness comes from.
+    """
+    x0, y0, x1, y1 = box
+    places = generator.uniform(0, 1, (16, 2)) * (width - (x1 - x0), height - (y1 - y0))
+    apart = np.maximum(np.abs(places[:, 0] - x0) / (x1 - x0), np.abs(places[:, 1] - y0) / (y1 - y0))
+    free = np.flatnonzero(apart >= 1)
+    left, top = places[free[0] if len(free) else apart.argmax()].tolist()
+    return left, top, left + (x1 - x0), top + (y1 - y0)
 
 
 def random_points(
@@ -117,6 +169,15 @@ def _rows_and_columns(mask: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArr
     if mask.ndim != 2 or not mask.any():
         raise ValueError(f"expected a mask (H, W) that is not empty, got shape {mask.shape}, {mask.sum()} pixels")
     return np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+
+
+def _within(start: float, end: float, side: int) -> tuple[float, float]:
+    """An interval cut to ``[0, side]``, at least one pixel long."""
+    start, end = max(0.0, start), min(float(side), end)
+    if end - start < 1:
+        start = min(max((start + end - 1) / 2, 0.0), side - 1.0)
+        end = start + 1
+    return float(start), float(end)
 
 
 def _stretched(window: tuple[slice, slice], factor: float, shape: tuple[int, ...]) -> tuple[slice, slice]:
