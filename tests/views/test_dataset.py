@@ -278,3 +278,16 @@ def test_names_an_image_whose_size_has_changed(samples: list[Sample], segmenter:
 def test_refuses_settings_that_cannot_be(wrong: dict[str, int]) -> None:
     with pytest.raises(ValidationError):
         ViewSettings.model_validate(wrong)
+
+
+def test_the_upright_and_the_mirrored_item_never_change(samples: list[Sample], segmenter: Segmenter) -> None:
+    made = dataset(samples, segmenter, max_instances=2, photometric=CALM)
+    upright, mirrored = made.upright(1), made.mirrored(1)
+    assert (upright.geometry.flip_horizontal, upright.geometry.flip_vertical) == (False, False)
+    assert (mirrored.geometry.flip_horizontal, mirrored.geometry.flip_vertical) == (True, False)
+    assert len(upright.instance_ids) == 2
+    assert upright.instance_ids == mirrored.instance_ids
+    assert torch.equal(upright.strong, made.upright(1).strong)
+    width = upright.geometry.resized[1]
+    assert torch.equal(upright.weak[:, :, :width].flip(2), mirrored.weak[:, :, :width])
+    assert mirrored.strong is mirrored.weak

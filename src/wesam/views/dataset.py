@@ -64,10 +64,11 @@ class ViewSettings(BaseModel):
 
 @dataclass(frozen=True)
 class ViewItem:
-    """One image or tile of a `Batch`: its fields without the batch dimension."""
+    """One image or tile of a `Batch`: its fields without the batch dimension, and the geometry of both looks."""
 
     key: str
     sample_id: str
+    geometry: Geometry
     weak: Tensor
     strong: Tensor
     prompts: Prompts
@@ -143,18 +144,33 @@ class TargetDataset(Dataset[ViewItem]):
 
     def __getitem__(self, key: Key) -> ViewItem:
         epoch, index = key
-        look, settings, generator = self._looks[index], self._settings, self._generator(epoch, index)
+        generator = self._generator(epoch, index)
         horizontal, vertical = (torch.rand(2, generator=generator) < 0.5).tolist()
-        geometry = Geometry(
-            look.crop,
-            self._format.input_size,
-            flip_horizontal=settings.flips and horizontal,
-            flip_vertical=settings.flips and vertical,
-        )
+        flips = self._settings.flips
+        return self._item(index, flips and horizontal, flips and vertical, generator)
+
+    def upright(self, index: int) -> ViewItem:
+        """An item as it lies on disk, always with the same instances and the same strong view."""
+        return self._fixed(index, mirrored=False)
+
+    def mirrored(self, index: int) -> ViewItem:
+        """`upright`, mirrored left-right, with the same instances; its strong view is the weak one."""
+        return self._fixed(index, mirrored=True)
+
+    def _fixed(self, index: int, mirrored: bool) -> ViewItem:
+        generator = self._generator(0, index)
+        torch.rand(2, generator=generator)  # where an item of epoch 0 draws its flips
+        return self._item(index, mirrored, False, generator, strong=not mirrored)
+
+    def _item(
+        self, index: int, horizontal: bool, vertical: bool, generator: torch.Generator, strong: bool = True
+    ) -> ViewItem:
+        look, settings = self._looks[index], self._settings
+        geometry = Geometry(look.crop, self._format.input_size, flip_horizontal=horizontal, flip_vertical=vertical)
         order = torch.randperm(len(look.instances), generator=generator)
         chosen = sorted(order[: settings.max_instances].tolist())
         image = geometry.from_resized(self._resized(index, geometry))
-        strong = strong_view(image, settings.photometric, generator)
+        weak = to_input(image, self._format)
         instances = [look.instances[number] for number in chosen]
         masks = None
         if look.masks is not None:
@@ -163,8 +179,9 @@ class TargetDataset(Dataset[ViewItem]):
         return ViewItem(
             key=_key(look.sample, geometry),
             sample_id=look.sample.id,
-            weak=to_input(image, self._format),
-            strong=to_input(strong, self._format),
+            geometry=geometry,
+            weak=weak,
+            strong=to_input(strong_view(image, settings.photometric, generator), self._format) if strong else weak,
             prompts=build_prompts(instances, geometry, self._format.mask_grid),
             instance_ids=tuple(instance.id for instance in instances),
             valid=geometry.valid(self._format.mask_grid),
