@@ -35,6 +35,31 @@ def instance_extents(instances: Sequence[Instance]) -> NDArray[np.float64]:
     return np.array([_extent(instance) for instance in instances], dtype=np.float64).reshape(-1, 4)
 
 
+def tile_crops(width: int, height: int, tile: int | None, overlap: int) -> list[Crop]:
+    """Overlapping tiles that cover an image, row by row.
+
+    Args:
+        width, height: size of the image.
+        tile: side of a tile in pixels; None for no tiles.
+        overlap: least number of pixels that neighbouring tiles share.
+
+    Returns:
+        crops ``(x0, y0, x1, y1)``; none where one tile would hold the whole image.
+
+    Raises:
+        WesamError: if `overlap` is not in [0, tile).
+    """
+    if tile is not None and not 0 <= overlap < tile:
+        raise WesamError(f"overlap: expected 0 <= overlap < tile = {tile}, got {overlap}")
+    if tile is None or (width <= tile and height <= tile):
+        return []
+    return [
+        (x, y, min(x + tile, width), min(y + tile, height))
+        for y in _starts(height, tile, overlap)
+        for x in _starts(width, tile, overlap)
+    ]
+
+
 def plan_crops(
     width: int, height: int, boxes: NDArray[np.float64], tile: int | None, overlap: int
 ) -> list[tuple[Crop, list[int]]]:
@@ -58,20 +83,13 @@ def plan_crops(
         WesamError: if `overlap` is not in [0, tile).
     """
     whole = (0, 0, width, height)
-    if tile is not None and not 0 <= overlap < tile:
-        raise WesamError(f"overlap: expected 0 <= overlap < tile = {tile}, got {overlap}")
+    crops = tile_crops(width, height, tile, overlap)
     if not len(boxes):
         return []
-    if tile is None or (width <= tile and height <= tile):
+    if not crops:
         return [(whole, list(range(len(boxes))))]
 
-    tiles = np.array(
-        [
-            (x, y, min(x + tile, width), min(y + tile, height))
-            for y in _starts(height, tile, overlap)
-            for x in _starts(width, tile, overlap)
-        ]
-    )
+    tiles = np.array(crops)
     limits = (width, height, width, height)
     shares: dict[int, list[int]] = {}
     for index, box in enumerate(np.clip(boxes, 0, limits)):
@@ -79,13 +97,8 @@ def plan_crops(
         off_centre = np.abs(tiles[:, :2] + tiles[:, 2:] - box[:2] - box[2:]).max(1)
         best = int(np.where(holds, off_centre, np.inf).argmin()) if holds.any() else len(tiles)
         shares.setdefault(best, []).append(index)
-    crops = [*(_as_crop(row) for row in tiles), whole]
+    crops.append(whole)
     return [(crops[number], shares[number]) for number in sorted(shares)]
-
-
-def _as_crop(row: NDArray[np.int64]) -> Crop:
-    x0, y0, x1, y1 = (int(value) for value in row)
-    return x0, y0, x1, y1
 
 
 def _starts(side: int, tile: int, overlap: int) -> list[int]:
