@@ -1,0 +1,56 @@
+"""`wesam adapt`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from wesam.cli.console import loss_progress, print_result, reported, say
+from wesam.cli.options import FormatOption, TileOption
+
+
+def adapt(
+    model: Annotated[str | None, typer.Option("--model", help="As for load: hub id, folder, .pth, name.")] = None,
+    images: Annotated[Path | None, typer.Option("--images", help="Folder of images.", metavar="DIR")] = None,
+    labels: Annotated[
+        Path | None, typer.Option("--labels", help="File or folder of weak labels.", metavar="PATH")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Run folder, made here.", metavar="DIR")] = None,
+    val_labels: Annotated[
+        Path | None,
+        typer.Option("--val-labels", help="Masks to report on at the end; nothing is chosen by them.", metavar="FILE"),
+    ] = None,
+    prompt: Annotated[Literal["auto", "box", "point", "mask"] | None, typer.Option("--prompt")] = None,
+    tile: TileOption = None,
+    preset: Annotated[str, typer.Option("--preset", help="default, or paper for the paper's settings.")] = "default",
+    config: Annotated[Path | None, typer.Option("--config", help="YAML of settings.", metavar="FILE")] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="key=value, e.g. steps=1000, objective.teacher=shared; repeatable."),
+    ] = None,
+    format: FormatOption = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
+) -> None:
+    """Adapt a model to your images from weak labels."""
+    from wesam.adaptation import run
+    from wesam.training.config import make_config
+
+    values = {
+        "model": model,
+        "images": images,
+        "labels": labels,
+        "labels_format": format,
+        "out": out,
+        "val_labels": val_labels,
+        "prompt": prompt,
+        "views": None if tile is None else {"tile": tile},
+    }
+    if resume and config is None and out is not None and (out / "config.yaml").is_file():
+        config = out / "config.yaml"  # `--resume --out DIR` alone goes on with what that run began with
+    run_config = make_config(values, preset=preset, file=config, overrides=set_)
+    with reported(f"stopped; go on with: wesam adapt --resume --out {run_config.out}"), loss_progress() as show:
+        result = run(run_config, resume, show, say)
+    if result.summary:
+        print_result(result)

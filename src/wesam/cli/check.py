@@ -1,0 +1,24 @@
+"""`wesam check`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from wesam.cli.console import say
+from wesam.cli.options import FormatOption, ImagesOption, LabelsOption
+
+
+def check(
+    images: ImagesOption,
+    labels: LabelsOption,
+    input_size: Annotated[int, typer.Option("--input-size", help="Side of the model's input, in pixels.")] = 1024,
+    format: FormatOption = None,
+) -> None:
+    """Look through images and labels and list all problems at once."""
+    from wesam.labels.check import check as run_check
+
+    report = run_check(images, labels, input_size=input_size, format=format)
+    say(str(report))
+    raise typer.Exit(1 if report.fatal else 0)

@@ -1,0 +1,114 @@
+"""What commands print: lines, progress, tables, and a user's mistakes as one message."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+from wesam.errors import WesamError
+
+if TYPE_CHECKING:
+    from wesam.adaptation import AdaptResult
+    from wesam.evaluation.scores import Evaluation
+    from wesam.training.loop import Progress as TrainingProgress
+
+console = Console()
+errors = Console(stderr=True)
+
+
+def say(text: str) -> None:
+    """Prints a line as it is: brackets are not markup, and a long path stays in one piece."""
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def reported(on_interrupt: str = "stopped") -> Iterator[None]:
+    """Within it a user's mistake ends the program with its message and no traceback; so does Ctrl-C."""
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()  # bars for loading a few tensors would bury our own
+    try:
+        yield
+    except WesamError as error:
+        errors.print(f"error: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        errors.print(on_interrupt, markup=False, soft_wrap=True)
+        sys.exit(130)
+
+
+@contextmanager
+def image_progress(total: int) -> Iterator[Callable[[object], None]]:
+    """A bar that counts images; what it gives is called once an image."""
+    with _progress() as progress:
+        task = progress.add_task("images", total=total, detail="")
+        yield lambda _: progress.advance(task)
+
+
+@contextmanager
+def loss_progress() -> Iterator[Callable[[TrainingProgress], None]]:
+    """Shows step, losses, images/s and ETA of a run; the bar appears with the first numbers."""
+    tasks: list[TaskID] = []
+    progress = _progress()
+    with ExitStack() as shown:
+
+        def show(state: TrainingProgress) -> None:
+            if not tasks:
+                shown.enter_context(progress)
+                tasks.append(progress.add_task("adapting", total=state.steps, detail=""))
+            named = ("total", "self_training", "anchor", "contrastive")
+            losses = [f"{name} {state.metrics[name]:.2f}" for name in named if name in state.metrics]
+            detail = f"{state.images_per_second:.1f} images/s  {', '.join(losses)}"
+            progress.update(tasks[0], completed=state.step, detail=detail)
+
+        yield show
+
+
+def _progress() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=16),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[detail]}"),
+        console=errors,
+    )
+
+
+def print_scores(evaluation: Evaluation) -> None:
+    """Prints one row of scores a method."""
+    from wesam.evaluation.report import headline
+
+    table = Table(title=f"{evaluation.prompt} prompts, {len(evaluation.images)} images, {evaluation.instances} objects")
+    sizes = [s for s in ("small", "medium", "large") if any(s in m.by_size for m in evaluation.methods.values())]
+    for column in ("", "mIoU", "Dice", *(f"{size} mIoU" for size in sizes)):
+        table.add_column(column, justify="left" if not column else "right")
+    for name, score in evaluation.methods.items():
+        cells = [f"{100 * score.by_size[size].iou:.1f}" if size in score.by_size else "" for size in sizes]
+        table.add_row(name, f"{100 * score.miou:.1f}", f"{100 * score.dice:.1f}", *cells)
+    if evaluation.difference is not None:
+        table.caption = headline(evaluation).detail
+    console.print(table)
+
+
+def print_result(result: AdaptResult) -> None:
+    """Prints where a finished run's results are."""
+    say(f"adapter: {result.adapter} ({result.summary['adapter_bytes'] / 1e6:.1f} MB)")
+    if result.evaluation is not None:
+        print_scores(result.evaluation)
+        say(f"report:  {result.folder / 'report.html'}")

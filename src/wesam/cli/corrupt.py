@@ -1,0 +1,25 @@
+"""`wesam corrupt`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from wesam.cli.console import say
+from wesam.cli.options import ImagesOption
+
+
+def corrupt(
+    images: ImagesOption,
+    out: Annotated[Path, typer.Option("--out", help="New folder for the corrupted copies.", metavar="DIR")],
+    corruption: Annotated[str, typer.Option("--corruption", help="One of the 15 of ImageNet-C, e.g. fog.")],
+    severity: Annotated[int, typer.Option("--severity", min=1, max=5)] = 5,
+    seed: Annotated[int, typer.Option("--seed")] = 0,
+) -> None:
+    """Write a corrupted copy of an image folder (ImageNet-C); its labels fit the copy too."""
+    from wesam.views.corruptions import corrupt_folder
+
+    count = corrupt_folder(images, out, corruption, severity, seed)
+    say(f"{count} images written to {out}")

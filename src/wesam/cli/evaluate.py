@@ -1,0 +1,74 @@
+"""`wesam evaluate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from wesam.cli.console import image_progress, print_scores, say
+from wesam.cli.options import (
+    AdapterOption,
+    DeviceOption,
+    FormatOption,
+    ImagesOption,
+    ModelOption,
+    OverlapOption,
+    PrecisionOption,
+    TileOption,
+)
+
+
+def evaluate(
+    model: ModelOption,
+    images: ImagesOption,
+    labels: Annotated[Path, typer.Option("--labels", help="File or folder of ground-truth masks.", metavar="PATH")],
+    adapter: AdapterOption = None,
+    prompt: Annotated[
+        Literal["box", "point", "mask"], typer.Option("--prompt", help="Which prompts to simulate from the masks.")
+    ] = "box",
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Folder for evaluation.json, images.csv, report.html.", metavar="DIR"),
+    ] = None,
+    tile: TileOption = None,
+    overlap: OverlapOption = 64,
+    seed: Annotated[int, typer.Option("--seed", help="Of simulated points.")] = 0,
+    swap: Annotated[
+        bool, typer.Option("--swap", help="Also decode with another image's features: does the model look?")
+    ] = False,
+    device: DeviceOption = "auto",
+    precision: PrecisionOption = "fp32",
+    format: FormatOption = None,
+) -> None:
+    """Score a model, with its adapter and without, and beside them answers that need no network."""
+    from wesam.evaluation.embedding_swap import embedding_swap
+    from wesam.evaluation.evaluate import evaluate as run_evaluation
+    from wesam.evaluation.report import write_report
+    from wesam.labels.check import load_samples
+    from wesam.segmenters.load import load_segmenter
+
+    samples, _ = load_samples(images, labels, format=format)
+    segmenter = load_segmenter(model, adapter, device, precision)
+    with image_progress(len(samples)) as advance:
+        evaluation = run_evaluation(
+            segmenter, samples, prompt=prompt, seed=seed, tile=tile, overlap=overlap, on_image=advance
+        )
+    print_scores(evaluation)
+    swapped = embedding_swap(segmenter, samples, prompt, seed) if swap else None
+    if swapped is not None:
+        say(
+            f"embedding swap: own features {100 * swapped.own:.1f}, another image's {100 * swapped.other:.1f}, "
+            f"zeros {100 * swapped.zeros:.1f} mIoU"
+        )
+    if out is not None:
+        evaluation.write(out)
+        write_report(
+            out / "report.html",
+            evaluation,
+            selection="None: the adapter was scored as it was given.",
+            settings={"model": model, "adapter": adapter, "images": images, "labels": labels},
+            swap=swapped,
+        )
+        say(f"written to {out}")

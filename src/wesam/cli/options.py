@@ -1,0 +1,34 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+ModelOption = Annotated[
+    str,
+    typer.Option(
+        "--model",
+        help="Hub id, Transformers folder, original SAM .pth, or bundled name (wesam-tiny).",
+        metavar="M",
+    ),
+]
+AdapterOption = Annotated[Path | None, typer.Option("--adapter", help="Adapter folder of a run.", metavar="DIR")]
+ImagesOption = Annotated[Path, typer.Option("--images", help="Folder of images.", metavar="DIR")]
+LabelsOption = Annotated[Path, typer.Option("--labels", help="File or folder of labels.", metavar="PATH")]
+FormatOption = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        help="Of the labels: coco, yolo, voc, label-studio, cvat, labelme, masks, csv. Absent: by their content.",
+    ),
+]
+DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1, mps.")]
+PrecisionOption = Annotated[Literal["auto", "fp32", "bf16", "fp16"], typer.Option("--precision")]
+TileOption = Annotated[
+    int | None,
+    typer.Option("--tile", help="Side in pixels of overlapping tiles, for small objects in large images."),
+]
+OverlapOption = Annotated[int, typer.Option("--overlap", help="Pixels that neighbouring tiles share.")]

@@ -1,0 +1,48 @@
+"""`wesam predict`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from wesam.cli.console import image_progress, say
+from wesam.cli.options import (
+    AdapterOption,
+    DeviceOption,
+    FormatOption,
+    ImagesOption,
+    ModelOption,
+    OverlapOption,
+    PrecisionOption,
+    TileOption,
+)
+
+
+def predict(
+    model: ModelOption,
+    images: ImagesOption,
+    labels: Annotated[Path, typer.Option("--labels", help="What to segment: boxes, points.", metavar="PATH")],
+    out: Annotated[Path, typer.Option("--out", help="Folder to write masks to.", metavar="DIR")],
+    adapter: AdapterOption = None,
+    prompt: Annotated[
+        Literal["auto", "box", "point", "mask"],
+        typer.Option("--prompt", help="Which kind of label to prompt with."),
+    ] = "auto",
+    tile: TileOption = None,
+    overlap: OverlapOption = 64,
+    device: DeviceOption = "auto",
+    precision: PrecisionOption = "fp32",
+    format: FormatOption = None,
+) -> None:
+    """Segment every labelled object: COCO masks, instance maps, pictures."""
+    from wesam.evaluation.predict import predict as run_prediction
+    from wesam.labels.check import load_samples
+    from wesam.segmenters.load import load_segmenter
+
+    samples, _ = load_samples(images, labels, format=format)
+    segmenter = load_segmenter(model, adapter, device, precision)
+    with image_progress(len(samples)) as advance:
+        results = run_prediction(segmenter, samples, out, prompt=prompt, tile=tile, overlap=overlap, on_image=advance)
+    say(f"masks of {len(samples)} images: {results}")

@@ -1,0 +1,50 @@
+"""`wesam adapt`: mistakes without tracebacks, and going on with a run."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import FAST, wesam
+from tests.conftest import ImageSet
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("--model", "no/such"), "no/such"),
+        (("--labels", "no.json"), "no.json"),
+        (("--images", "nowhere"), "nowhere"),
+        (("--set", "stepz=3"), "stepz: unknown setting"),
+        (("--preset", "papr"), "expected one of default, paper"),
+    ],
+)
+def test_mistakes_end_with_one_message_before_any_work(
+    change: tuple[str, str], message: str, image_set: ImageSet, model_folder: Path, tmp_path: Path
+) -> None:
+    arguments = {
+        "--model": str(model_folder),
+        "--images": str(image_set.images),
+        "--labels": str(image_set.boxes),
+        "--out": str(tmp_path / "run"),
+    }
+    result = wesam("adapt", *FAST, *(part for pair in {**arguments, change[0]: change[1]}.items() for part in pair))
+    assert result.exit_code == 1
+    assert result.stderr.startswith("error: ")
+    assert message in result.stderr
+    assert "Traceback" not in result.output
+    assert not (tmp_path / "run" / "checkpoints").exists()
+
+
+def test_resume_needs_only_the_folder(finished_run: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(finished_run, copy)
+    shutil.rmtree(copy / "adapter")
+    config = (copy / "config.yaml").read_text().replace(str(finished_run), str(copy))
+    (copy / "config.yaml").write_text(config)
+    result = wesam("adapt", "--resume", "--out", copy)
+    assert result.exit_code == 0, result.output
+    name = "adapter_model.safetensors"
+    assert (copy / "adapter" / name).read_bytes() == (finished_run / "adapter" / name).read_bytes()

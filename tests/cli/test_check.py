@@ -1,0 +1,37 @@
+"""`wesam check`: exit codes, and all problems at once."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.cli.conftest import wesam
+from tests.conftest import ImageSet
+
+
+def test_check_says_what_is_there_and_exits_cleanly(image_set: ImageSet) -> None:
+    result = wesam("check", "--images", image_set.images, "--labels", image_set.boxes)
+    assert result.exit_code == 0
+    assert "6 images" in result.output
+
+
+def test_check_lists_all_problems_at_once(image_set: ImageSet, tmp_path: Path) -> None:
+    coco = json.loads(image_set.boxes.read_text())
+    coco["annotations"][0]["bbox"] = [1, 2, -3, 4]
+    coco["annotations"][1]["image_id"] = 99
+    coco["images"][5]["file_name"] = "gone.png"
+    labels = tmp_path / "labels.json"
+    labels.write_text(json.dumps(coco))
+    result = wesam("check", "--images", image_set.images, "--labels", labels)
+    for place in ("annotations[0].bbox", "annotations[1].image_id", "images[5].file_name"):
+        assert place in result.output
+    assert result.exit_code == 0  # the rest can be used
+
+
+def test_check_fails_where_nothing_can_be_used(image_set: ImageSet, tmp_path: Path) -> None:
+    labels = tmp_path / "labels.json"
+    labels.write_text('{"images": [')
+    result = wesam("check", "--images", image_set.images, "--labels", labels)
+    assert result.exit_code == 1
+    assert "labels.json" in result.output
+    assert "line 1" in result.output

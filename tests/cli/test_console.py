@@ -1,0 +1,27 @@
+"""How a command ends when it cannot go on."""
+
+from __future__ import annotations
+
+import pytest
+
+from wesam.cli.console import reported
+from wesam.errors import WesamError
+
+
+def test_a_mistake_is_one_message(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end, reported():
+        raise WesamError("labels[0].json: expected a box")
+    assert end.value.code == 1
+    assert capsys.readouterr().err == "error: labels[0].json: expected a box\n"  # brackets are no markup
+
+
+def test_an_interrupt_says_how_to_go_on(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end, reported("go on with: x"):
+        raise KeyboardInterrupt
+    assert end.value.code == 130
+    assert capsys.readouterr().err == "go on with: x\n"
+
+
+def test_an_error_of_ours_keeps_its_traceback() -> None:
+    with pytest.raises(ValueError, match="shape"), reported():
+        raise ValueError("shape")
