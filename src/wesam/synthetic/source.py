@@ -119,22 +119,22 @@ def _photo(rng: np.random.Generator, canvas: Canvas) -> None:
     for radius in sorted((_log_uniform(rng, s / 14, s / 2.2) for _ in range(int(rng.integers(1, 7)))), reverse=True):
         _thing(rng, canvas, palette, radius, look)
     for _ in range(int(rng.integers(0, 8))):
-        _thing(rng, canvas, palette, _log_uniform(rng, 4, s / 12), look)
+        _thing(rng, canvas, palette, _log_uniform(rng, 6, max(7, s / 12)), look)
 
 
 def _leaves(rng: np.random.Generator, canvas: Canvas) -> None:
     palette, look = _palette(rng), _look(rng)
     s = canvas.size
     canvas.image[:] = material(rng, s, s, _colour(rng, palette))
-    count = int(rng.integers(15, 50))
-    for radius in sorted((_log_uniform(rng, 5, s / 3) for _ in range(count)), reverse=rng.uniform() < 0.7):
+    count = int(rng.integers(12, 36))
+    for radius in sorted((_log_uniform(rng, 8, s / 3) for _ in range(count)), reverse=rng.uniform() < 0.7):
         _thing(rng, canvas, palette, radius, look)
 
 
 def _herd(rng: np.random.Generator, canvas: Canvas) -> None:
     palette, look = _palette(rng), _look(rng)
     _regions(rng, canvas, palette)
-    shape, radius = shapes.pick(rng), _log_uniform(rng, 6, canvas.size / 7)
+    shape, radius = shapes.pick(rng), _log_uniform(rng, 8, canvas.size / 6)
     kin = np.stack([_colour(rng, palette)] * 3) + rng.normal(0, 0.04, (3, 3)).astype(np.float32)
     for _ in range(int(np.clip(2500 / radius**1.4, 4, 45))):
         _thing(rng, canvas, kin, radius * rng.uniform(0.7, 1.3), look, shape)
@@ -152,7 +152,7 @@ def _grains(rng: np.random.Generator, canvas: Canvas) -> None:
     contrast = rng.uniform(0.08, 0.7)
     target = ground + contrast * (1 if dark_ground else -1) * (0.4 + 0.6 * body)
     canvas.image[:] = material(rng, s, s, ground.astype(np.float32), rng.uniform(0.0, 0.5))
-    radius, spread = _log_uniform(rng, 4, 30), rng.uniform(0.05, 0.4)
+    radius, spread = _log_uniform(rng, 6, 36), rng.uniform(0.05, 0.4)
     look: dict[str, Any] = {
         "strength": rng.uniform(0.1, 1.0) * min(1.0, 2 * contrast),
         "shading": rng.uniform(0, 0.4),
@@ -176,7 +176,7 @@ def _grains(rng: np.random.Generator, canvas: Canvas) -> None:
             centres.append(centre)
 
 
-_LAYOUTS = ((_photo, 0.42), (_leaves, 0.2), (_herd, 0.15), (_grains, 0.23))
+_LAYOUTS = ((_photo, 0.47), (_leaves, 0.18), (_herd, 0.12), (_grains, 0.23))
 
 
 def source(rng: np.random.Generator, canvas: Canvas) -> None:

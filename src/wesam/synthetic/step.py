@@ -7,6 +7,8 @@ step also one of a rotating third kind: box with points, mask, or a second round
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -17,6 +19,9 @@ from wesam.synthetic.batches import Batch
 from wesam.synthetic.network import DenseHeads, NetworkConfig, build_sam, decode_all
 
 ROTATION = ("box+points", "refine box", "mask", "refine points")
+#: Positive and negative points of a step, with their chances: few token counts, so few graphs to compile.
+COUNTS = ((1, 0), (2, 1), (3, 0), (1, 2), (3, 3), (4, 2), (5, 5))
+CHANCES = (0.25, 0.08, 0.08, 0.08, 0.08, 0.08, 0.35)
 
 
 class PretrainNet(nn.Module):
@@ -27,12 +32,17 @@ class PretrainNet(nn.Module):
         heads: what is dropped.
     """
 
-    def __init__(self, config: NetworkConfig, extra: int = 2, bf16: bool = True) -> None:
+    def __init__(self, config: NetworkConfig, extra: int = 2, bf16: bool = True, compiled: bool = False) -> None:
         super().__init__()
         self.sam: SamModel = build_sam(config)
         self.heads = DenseHeads(config.decoder_size)
         self.extra = extra
         self.bf16 = bf16
+        # Round one only: the second meets many more shapes, each of which would be compiled.
+        self.decode_many = torch.compile(decode_all, dynamic=False) if compiled else decode_all
+        if compiled:
+            for layer in self.sam.vision_encoder.layers:
+                layer.compile(dynamic=False)
 
     def forward(self, batch: Batch, seed: int, step: int, blind: bool, balanced: float) -> dict[str, Tensor]:
         """Named losses of one step; their sum is what is minimised. Names with `~` are only reported.
@@ -54,23 +64,19 @@ class PretrainNet(nn.Module):
         losses = dense_losses(dense, batch, generator)
         features = features.float()
         if blind:
-            features = torch.zeros_like(features)
+            features = features * 0.0  # not a new tensor: the compiled graph stays the same
 
         half = batch.boxes.shape[1] // 2
         third = ROTATION[step // 2 % len(ROTATION)]
-        count = (int(rng.integers(1, 6)), int(rng.integers(0, 6)))
-        if rng.uniform() < 0.4:
-            count = (5, 5)
-        elif rng.uniform() < 0.4:
-            count = (1, 0)
+        count = COUNTS[rng.choice(len(COUNTS), p=CHANCES)]
 
         # Round one: boxes for the first half of each image's instances, points for the second.
         box_rows, point_rows = slice(0, half), slice(half, None)
         boxes = jitter(batch.boxes[:, box_rows], generator)
-        answer = self._ask(features, position, boxes=boxes)
+        answer = self._ask(features, position, boxes=boxes, decode=self.decode_many)
         self._score(losses, "box", answer, batch.targets[:, box_rows], balanced, multi=0.5 * (step % 4 == 1))
         points, labels = pick_points(batch, point_rows, *count)
-        first = self._ask(features, position, points=points, labels=labels)
+        first = self._ask(features, position, points=points, labels=labels, decode=self.decode_many)
         self._score(losses, "points", first, batch.targets[:, point_rows], balanced, multi=0.5)
 
         # Round two, every other step, on a few instances of each image.
@@ -120,6 +126,7 @@ class PretrainNet(nn.Module):
         points: Tensor | None = None,
         labels: Tensor | None = None,
         masks: Tensor | None = None,
+        decode: Callable[..., tuple[Tensor, Tensor]] = decode_all,
     ) -> tuple[Tensor, Tensor]:
         """All masks of K prompts an image: logits (B K, 4, m, m) and IoU (B K, 4)."""
         given = next(x for x in (boxes, points, masks) if x is not None)
@@ -133,7 +140,7 @@ class PretrainNet(nn.Module):
         if masks is None:
             dense = dense[:1]
         with torch.autocast(features.device.type, torch.bfloat16, enabled=self.bf16):
-            return decode_all(
+            return decode(
                 self.sam,
                 features.repeat_interleave(each, 0),
                 None if sparse is None else sparse.flatten(0, 1)[:, None],
