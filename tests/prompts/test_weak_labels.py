@@ -34,7 +34,8 @@ def labels(instance: Instance) -> tuple[bool, bool, bool]:
 @pytest.mark.parametrize(
     ("given", "kind", "expected"),
     [
-        ({"box": BOX, "points": POINTS, "rle": RLE}, "auto", {"box": BOX}),
+        ({"box": BOX, "points": POINTS, "rle": RLE}, "auto", {"box": BOX, "points": POINTS}),
+        ({"box": BOX, "rle": RLE}, "auto", {"box": BOX}),
         ({"points": POINTS, "rle": RLE}, "auto", {"points": POINTS}),
         ({"rle": RLE}, "auto", {"rle": RLE}),
         ({"box": BOX, "points": POINTS, "rle": RLE}, "box", {"box": BOX}),

@@ -19,7 +19,7 @@ def weak_labels(sample: Sample, kind: PromptKind, seed: int = 0) -> Sample:
     """The sample with only the labels that a kind of prompt is allowed to see.
 
     ======  =====================================================================
-    auto    what the user gave, as it is: the box, else the points, else the mask
+    auto    what the user gave, as it is: the box and the points, else the mask
     box     the box, else the tight box of the mask
     point   the points, else 5 + 5 random ones from the mask
     mask    a polygon of few vertices fitted to the mask
@@ -43,10 +43,10 @@ def weak_labels(sample: Sample, kind: PromptKind, seed: int = 0) -> Sample:
 
 def _weak_instance(sample: Sample, instance: Instance, kind: PromptKind, seed: int) -> Instance | None:
     """None if the instance's mask is needed and empty."""
-    if instance.box is not None and kind in ("auto", "box"):
-        return Instance(instance.id, box=instance.box, category=instance.category)
-    if instance.points and kind in ("auto", "point"):
-        return Instance(instance.id, points=instance.points, category=instance.category)
+    box = instance.box if kind in ("auto", "box") else None
+    points = instance.points if kind in ("auto", "point") else ()
+    if box is not None or points:
+        return Instance(instance.id, box=box, points=points, category=instance.category)
     if instance.rle is None:
         needed = {"box": "a box or a mask", "point": "points or a mask", "mask": "a mask (segmentation)"}[kind]
         raise WesamError(
