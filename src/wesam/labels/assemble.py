@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ParamSpec
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from pycocotools import mask as coco_mask
 
+from wesam.errors import WesamError
+from wesam.labels.files import label_files
 from wesam.labels.folder import ImageFolder
 from wesam.labels.label_set import LabelSet
 from wesam.labels.problems import ProblemLog
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from wesam.labels.folder import ImageFile
 
 _P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,40 @@ class LabelBuilder(ProblemLog):
             coco_mask.merge(masks) if len(masks) > 1 else masks[0] if masks else None,
             next((mark.category for mark in marks if mark.category), ""),
         )
+
+
+def read_file_by_file(
+    labels: Path,
+    images: Path,
+    suffix: str,
+    what: str,
+    parse: Callable[[Path], _T],
+    take: Callable[[_T, Path, LabelBuilder], None],
+) -> LabelSet:
+    """Reads a format that has one file for each image, and says in the file which image that is.
+
+    Args:
+        labels: the folder of such files, or one of them.
+        images: the folder of the images.
+        suffix: of the files, lower case, with dot.
+        what: the format's name in messages.
+        parse: the content of a file; its WesamError costs only that file.
+        take: puts what a content labels into the builder; the path is that of its file relative to `labels`.
+
+    Returns:
+        The images found, with their usable instances, and every problem.
+    """
+    try:
+        builder = LabelBuilder(labels.name, images)
+        files = label_files(labels, {suffix}, f"{what} files")
+    except WesamError as error:
+        return LabelSet.unusable(labels, error)
+    for path, name in files:
+        builder.file = name.as_posix()
+        content = builder.attempt("", parse, path)
+        if content is not None:
+            take(content, name, builder)
+    return builder.build()
 
 
 def _objects(marks: Sequence[Mark], log: ProblemLog) -> list[list[Mark]]:

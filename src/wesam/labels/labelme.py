@@ -19,9 +19,8 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from wesam.errors import WesamError
-from wesam.labels.assemble import LabelBuilder, Mark
-from wesam.labels.files import label_files, read_json
-from wesam.labels.label_set import LabelSet
+from wesam.labels.assemble import LabelBuilder, Mark, read_file_by_file
+from wesam.labels.files import read_json
 from wesam.labels.polarity import read_polarity
 from wesam.labels.shapes import crop_to_rle, ellipse_to_rle, finite_floats, fit_box, fit_point, polygons_to_rle
 
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from wesam.labels.folder import ImageFile
+    from wesam.labels.label_set import LabelSet
 
 _Pair = tuple[float, float]
 
@@ -48,25 +48,7 @@ def read_labelme(labels: Path, images: Path) -> LabelSet:
     Returns:
         The images found, with their usable instances, and every problem.
     """
-    try:
-        builder = LabelBuilder(labels.name, images)
-        files = label_files(labels, {".json"}, "labelme JSON files")
-    except WesamError as error:
-        return LabelSet.unusable(labels, error)
-    for path, name in files:
-        builder.file = name.as_posix()
-        content = builder.attempt("", _load, path)
-        if content is None:
-            continue
-        image_path = content.get("imagePath")
-        if not isinstance(image_path, str) or not image_path:
-            builder.tell("imagePath", f"expected the path of an image, got {reprlib.repr(image_path)}")
-            continue
-        file = builder.claim("imagePath", builder.folder.find_tail, f"{name.parent.as_posix()}/{image_path}")
-        size = content.get("imageWidth"), content.get("imageHeight")
-        if file is not None and builder.attempt("imageWidth", file.of_size, *size) is not None:
-            builder.add(file, _marks(content["shapes"], file, builder))
-    return builder.build()
+    return read_file_by_file(labels, images, ".json", "labelme JSON", _load, _take)
 
 
 def _load(path: Path) -> dict[str, Any]:
@@ -74,6 +56,17 @@ def _load(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict) or not isinstance(content.get("shapes"), list):
         raise WesamError(f"{path}: expected labelme JSON, an object with a list 'shapes', got another JSON value")
     return content
+
+
+def _take(content: dict[str, Any], name: Path, builder: LabelBuilder) -> None:
+    image_path = content.get("imagePath")
+    if not isinstance(image_path, str) or not image_path:
+        builder.tell("imagePath", f"expected the path of an image, got {reprlib.repr(image_path)}")
+        return
+    file = builder.claim("imagePath", builder.folder.find_tail, f"{name.parent.as_posix()}/{image_path}")
+    size = content.get("imageWidth"), content.get("imageHeight")
+    if file is not None and builder.attempt("imageWidth", file.of_size, *size) is not None:
+        builder.add(file, _marks(content["shapes"], file, builder))
 
 
 def _marks(shapes: list[Any], file: ImageFile, builder: LabelBuilder) -> list[Mark]:

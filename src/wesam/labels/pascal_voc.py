@@ -13,9 +13,8 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from wesam.errors import WesamError
-from wesam.labels.assemble import LabelBuilder, Mark
-from wesam.labels.files import label_files, read_xml
-from wesam.labels.label_set import LabelSet
+from wesam.labels.assemble import LabelBuilder, Mark, read_file_by_file
+from wesam.labels.files import read_xml
 from wesam.labels.shapes import fit_box, parse_floats
 
 if TYPE_CHECKING:
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
     from wesam.labels.folder import ImageFile
+    from wesam.labels.label_set import LabelSet
 
 _EDGES = ("xmin", "ymin", "xmax", "ymax")
 
@@ -41,25 +41,22 @@ def read_voc(labels: Path, images: Path) -> LabelSet:
     Returns:
         The images found, with their usable instances, and every problem.
     """
-    try:
-        builder = LabelBuilder(labels.name, images)
-        files = label_files(labels, {".xml"}, "Pascal VOC XML files")
-    except WesamError as error:
-        return LabelSet.unusable(labels, error)
-    for path, name in files:
-        builder.file = name.as_posix()
-        root = builder.attempt("", read_xml, path, "annotation", "Pascal VOC XML")
-        if root is None:
-            continue
-        image_name = (root.findtext("filename") or "").strip()
-        if PurePosixPath(image_name).suffix:
-            file = builder.claim("filename", builder.folder.find_tail, (name.parent / image_name).as_posix())
-        else:
-            file = builder.claim("filename", builder.folder.find_stem, name.with_suffix("").as_posix())
-        size = builder.attempt("size", _size, root)
-        if file is not None and size is not None and builder.attempt("size", file.of_size, *size) is not None:
-            builder.add(file, _marks(root, file, builder))
-    return builder.build()
+    return read_file_by_file(labels, images, ".xml", "Pascal VOC XML", _load, _take)
+
+
+def _load(path: Path) -> Element:
+    return read_xml(path, "annotation", "Pascal VOC XML")
+
+
+def _take(root: Element, name: Path, builder: LabelBuilder) -> None:
+    image_name = (root.findtext("filename") or "").strip()
+    if PurePosixPath(image_name).suffix:
+        file = builder.claim("filename", builder.folder.find_tail, (name.parent / image_name).as_posix())
+    else:
+        file = builder.claim("filename", builder.folder.find_stem, name.with_suffix("").as_posix())
+    size = builder.attempt("size", _size, root)
+    if file is not None and size is not None and builder.attempt("size", file.of_size, *size) is not None:
+        builder.add(file, _marks(root, file, builder))
 
 
 def _marks(root: Element, file: ImageFile, builder: LabelBuilder) -> list[Mark]:
