@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from pycocotools import mask as coco_mask
 
 from wesam.prompts.build import build_prompts
+from wesam.prompts.coarse_mask import MaskFeeding
 from wesam.types import Instance
 from wesam.views.geometry import Geometry
 
@@ -53,10 +54,22 @@ def test_masks_become_sure_logits_on_the_grid() -> None:
     inside[4:8, 2:8] = True
     partly = torch.zeros_like(inside)
     partly[8, 2:8] = True  # 2 of 5 rows
-    sure = float(np.log(999))
-    torch.testing.assert_close(logits[0][inside], torch.full((24,), sure))
-    torch.testing.assert_close(logits[0][~inside & ~partly], torch.full((GRID**2 - 30,), -sure))
-    torch.testing.assert_close(logits[0][partly], torch.full((6,), float(np.log(0.4 / 0.6))))
+    torch.testing.assert_close(logits[0][inside], torch.full((24,), 6.0))
+    torch.testing.assert_close(logits[0][~inside & ~partly], torch.full((GRID**2 - 30,), -6.0))
+    torch.testing.assert_close(logits[0][partly], torch.full((6,), 6 * (2 * 0.4 - 1)))
+
+
+def test_a_mask_is_given_as_asked() -> None:
+    given = [instance(mask=(10, 20, 40, 42)), instance(box=(0, 0, 10, 10))]
+    default = build_prompts(given, WHOLE, GRID)
+    assert default.points is None
+    assert default.masks.isnan().flatten(1).all(1).tolist() == [False, True]
+    torch.testing.assert_close(default.boxes[:1], WHOLE.boxes(torch.tensor([[10.0, 20, 40, 42]])))
+    alone = build_prompts(given[:1], WHOLE, GRID, MaskFeeding(box=False))
+    assert (alone.boxes, alone.points) == (None, None)
+    clicked = build_prompts(given, WHOLE, GRID, MaskFeeding(logits=False, box=False, centre=True))
+    assert clicked.masks is None
+    assert clicked.point_labels.tolist() == [[1], [-1]]
 
 
 def test_each_instance_uses_all_it_has_and_lacks_the_rest() -> None:
@@ -70,7 +83,7 @@ def test_each_instance_uses_all_it_has_and_lacks_the_rest() -> None:
         WHOLE,
         GRID,
     )
-    assert (~prompts.boxes.isnan().any(1)).tolist() == [True, False, False, True]
+    assert (~prompts.boxes.isnan().any(1)).tolist() == [True, False, True, True]  # a mask brings its box
     assert (prompts.point_labels >= 0).any(1).tolist() == [False, True, False, True]
     assert (~prompts.masks.isnan().flatten(1).any(1)).tolist() == [False, False, True, True]
     assert not prompts.points.isnan().any()
@@ -131,6 +144,6 @@ def test_box_points_and_mask_of_one_object_agree_in_every_view(
         assert (columns.max() + 1) * 4 <= bx1 + 4
         assert rows.min() * 4 >= by0 - 4
         assert (rows.max() + 1) * 4 <= by1 + 4
-    cells = torch.sigmoid(prompts.masks[0]).sum() * 16
+    cells = (prompts.masks[0] / 12 + 0.5).sum() * 16  # the share of each cell, of 4 x 4 pixels
     area = (bx1 - bx0) * (by1 - by0)
     assert cells == pytest.approx(area, rel=0.02, abs=0.002 * 256**2)

@@ -16,6 +16,7 @@ from wesam.evaluation.metrics import Rle
 from wesam.evaluation.predictions import PredictionFolder
 from wesam.labels.images import read_sample
 from wesam.prompts.build import build_prompts
+from wesam.prompts.coarse_mask import MaskFeeding
 from wesam.prompts.weak_labels import PromptKind, weak_labels
 from wesam.segmenters.base import Segmenter
 from wesam.segmenters.inference import encode_view, full_size_masks, inference
@@ -146,6 +147,7 @@ def decode_instances(
     instances: Sequence[Instance],
     geometry: Geometry,
     size: tuple[int, int],
+    feeding: MaskFeeding | None = None,
 ) -> Iterator[Prediction]:
     """The masks of instances from the features of one view.
 
@@ -153,13 +155,14 @@ def decode_instances(
         features: (1, C, g, g), of `encode_view` with the same geometry.
         instances: labels in the image frame.
         size: height and width of the whole image.
+        feeding: what masks among the labels are given as; None for the default.
 
     Yields:
         Predictions in the order of the instances.
     """
     for start in range(0, len(instances), _PROMPTS_AT_ONCE):
         members = instances[start : start + _PROMPTS_AT_ONCE]
-        prompts = build_prompts(members, geometry, segmenter.mask_grid).to(features.device)
+        prompts = build_prompts(members, geometry, segmenter.mask_grid, feeding).to(features.device)
         index = torch.zeros(len(prompts), dtype=torch.long, device=features.device)
         answer = segmenter.decode(features, prompts, index)
         encoded = full_size_masks(answer.logits, geometry, size)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from wesam.prompts.coarse_mask import MaskFeeding, cover_logits, with_derived_labels
 from wesam.types import NOT_A_POINT, Prompts
 
 if TYPE_CHECKING:
@@ -15,13 +16,10 @@ if TYPE_CHECKING:
     from wesam.types import Instance
     from wesam.views.geometry import Geometry
 
-# SAM's mask prompt is the low-resolution logits of an earlier prediction. A label has no logits, so it is given
-# those of a sure one: p = 0.999 inside, 0.001 outside (logits of +-6.9), between them where a cell is covered
-# in part. micro-sam (Archit et al. 2025) prompts with masks in this way.
-_MASK_CERTAINTY = 1e-3
 
-
-def build_prompts(instances: Sequence[Instance], geometry: Geometry, mask_grid: int) -> Prompts:
+def build_prompts(
+    instances: Sequence[Instance], geometry: Geometry, mask_grid: int, feeding: MaskFeeding | None = None
+) -> Prompts:
     """One prompt for each instance, made of all the labels it carries (`weak_labels` has chosen them).
 
     Boxes are clipped to the geometry's crop. Points outside the crop are dropped.
@@ -30,6 +28,7 @@ def build_prompts(instances: Sequence[Instance], geometry: Geometry, mask_grid: 
         instances: N weak labels in the image frame.
         geometry: the view they are seen in.
         mask_grid: side m of the segmenter's mask grid.
+        feeding: what a mask is given as; None for the default of `MaskFeeding`.
 
     Returns:
         N prompts in the input frame, in the order of the instances: boxes (N, 4), points (N, P, 2) with
@@ -41,9 +40,11 @@ def build_prompts(instances: Sequence[Instance], geometry: Geometry, mask_grid: 
     """
     if not instances:
         raise ValueError("expected at least one instance, got none")
+    feeding = feeding or MaskFeeding()
+    instances = [with_derived_labels(instance, feeding) for instance in instances]
     boxes = _boxes(instances, geometry)
     points, point_labels = _points(instances, geometry)
-    masks = _masks(instances, geometry, mask_grid)
+    masks = _masks(instances, geometry, mask_grid, feeding) if feeding.logits else None
 
     has_box = ~boxes.isnan().any(1)
     has_points = (point_labels != NOT_A_POINT).any(1)
@@ -88,7 +89,7 @@ def _points(instances: Sequence[Instance], geometry: Geometry) -> tuple[Tensor, 
     return points, labels
 
 
-def _masks(instances: Sequence[Instance], geometry: Geometry, mask_grid: int) -> Tensor | None:
+def _masks(instances: Sequence[Instance], geometry: Geometry, mask_grid: int, feeding: MaskFeeding) -> Tensor | None:
     """(N, m, m) logits over the padded input, NaN where no mask lies in the crop; None if no instance has one."""
     if all(instance.rle is None for instance in instances):
         return None  # a thousand boxes must not pay for masks
@@ -97,5 +98,5 @@ def _masks(instances: Sequence[Instance], geometry: Geometry, mask_grid: int) ->
         if instance.rle is not None:  # decoded one at a time: at full size, hundreds would not fit the memory
             covered = geometry.mask_to_grid(instance.mask(), mask_grid)
             if covered.any():
-                row[:] = torch.logit(covered, eps=_MASK_CERTAINTY)
+                row[:] = cover_logits(covered, feeding)
     return logits

@@ -1,0 +1,181 @@
+"""Ways to adapt that a table compares: each run once for a seed, kept on disk, and scored once."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from wesam.adaptation import run
+from wesam.atomic import replaced_file
+from wesam.errors import WesamError
+from wesam.evaluation.evaluate import evaluate
+from wesam.evaluation.scores import TRIVIAL_METHODS
+from wesam.experiments.pack import Pack
+from wesam.labels.check import load_samples
+from wesam.labels.write_coco import write_coco
+from wesam.prompts.simulated_set import SimulationSettings, simulate_set
+from wesam.prompts.weak_labels import PromptKind
+from wesam.segmenters.load import load_segmenter
+from wesam.training.config import RunConfig, describe, make_config
+from wesam.training.run_folder import RunFolder
+from wesam.types import Sample
+
+SUPERVISED = "supervised"
+_SIMULATE = "simulate."
+
+# One row of a table: "arm", "prompt" (of the test), "miou" and "dice" in percent, and "seed" where there is one.
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One way to adapt: a name, and what it changes, as `--set` takes it.
+
+    Keys that begin with "simulate." are fields of `SimulationSettings`: with any of them, the weak labels are not
+    the pack's boxes but simulated from its masks (an arm that trains on masks has no weak labels, and ignores them).
+    All others are fields of `RunConfig`.
+    """
+
+    name: str
+    settings: tuple[str, ...] = ()
+
+    @staticmethod
+    def parse(text: str) -> Arm:
+        """From "name" or "name: key=value key=value"; a name that begins with "supervised" trains on masks."""
+        name, _, settings = text.partition(":")
+        return Arm(name.strip(), tuple(settings.split()))
+
+    @property
+    def supervised(self) -> bool:
+        return self.name.startswith(SUPERVISED)
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What all arms of a table share.
+
+    Attributes:
+        model: the source model.
+        pack: images, labels and masks.
+        out: folder of the runs; finished ones are kept and not run again.
+        settings: "key=value" of every arm; an arm's own go over them.
+        tile: side of tiles in adaptation and scoring; None for none.
+    """
+
+    model: str
+    pack: Pack
+    out: Path
+    settings: tuple[str, ...] = ()
+    tile: int | None = None
+
+    def source(self, prompts: Sequence[PromptKind]) -> list[Row]:
+        """Scores of the source model, and of the answers that need no network."""
+        return self._scored(self.out / "source.json", None, prompts, "source")
+
+    def adapted(self, arm: Arm, seed: int, prompts: Sequence[PromptKind]) -> list[Row]:
+        """Scores of one arm, which is run first unless it was before.
+
+        Raises:
+            WesamError: if its folder holds a run of other settings, or something is wrong with these.
+        """
+        folder = self.out / arm.name.replace(" ", "-") / f"seed-{seed}"
+        config = self._config(arm, seed, folder)
+        record = RunFolder(folder)
+        if record.summary.exists():
+            record.open(config, resume=True)  # refuses what other settings have left
+            record.close()
+        else:
+            run(config, resume=record.config.exists())
+        rows = self._scored(folder / "scores.json", folder / "adapter", prompts, arm.name)
+        return [{**row, "seed": seed} for row in rows]
+
+    def _config(self, arm: Arm, seed: int, folder: Path) -> RunConfig:
+        given = [*self.settings, *arm.settings]
+        simulation = _simulation([text for text in given if text.startswith(_SIMULATE)])
+        if arm.supervised:
+            labels, prompt = self.pack.train_masks, "box"
+        elif simulation is None:
+            labels, prompt = self.pack.weak, "box"
+        else:
+            labels, prompt = self._simulated(simulation, seed), "auto"
+        return make_config(
+            {
+                "model": self.model,
+                "images": self.pack.images,
+                "labels": labels,
+                "out": folder,
+                "prompt": prompt,
+                "seed": seed,
+                "objective": {"name": SUPERVISED if arm.supervised else "wesam"},
+                "previews": 0,
+                "trackers": [],
+            },
+            overrides=[
+                *(text for text in given if not text.startswith(_SIMULATE)),
+                f"views.tile={'null' if self.tile is None else self.tile}",
+            ],
+        )
+
+    def _simulated(self, settings: SimulationSettings, seed: int) -> Path:
+        """A COCO file of simulated labels, named by what is in it and written once."""
+        parts = [f"{key}={value}" for key, value in settings.model_dump().items()]
+        path = self.out / "labels" / f"{','.join([*parts, f'seed={seed}'])}.json"
+        if not path.exists():
+            masks, _ = load_samples(self.pack.images, self.pack.train_masks)
+            write_coco([simulate_set(sample, settings, seed) for sample in masks], path)
+        return path
+
+    def _scored(self, path: Path, adapter: Path | None, prompts: Sequence[PromptKind], name: str) -> list[Row]:
+        """From disk, and from the network for prompts that were not scored before."""
+        rows: list[Row] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+        missing = [prompt for prompt in prompts if prompt not in {row["prompt"] for row in rows}]
+        if missing:
+            tests, _ = load_samples(self.pack.images, self.pack.test_masks)
+            rows += _score(self.model, adapter, tests, missing, self.tile, name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with replaced_file(path) as partial:
+                partial.write_text(json.dumps(rows, indent=1), encoding="utf-8")
+        return [row for row in rows if row["prompt"] in prompts]
+
+
+def mean_and_spread(rows: Sequence[Row]) -> str:
+    """Mean ± standard deviation of the rows' mIoU; empty without rows."""
+    values = [row["miou"] for row in rows]
+    spread = f" ± {statistics.stdev(values):.1f}" if len(values) > 1 else ""
+    return f"{statistics.mean(values):.1f}{spread}" if values else ""
+
+
+def _simulation(overrides: Sequence[str]) -> SimulationSettings | None:
+    """From "simulate.key=value" texts, of which a later one wins; None without any."""
+    if not overrides:
+        return None
+    try:
+        return SimulationSettings.model_validate(
+            {key: value for key, _, value in (text.removeprefix(_SIMULATE).partition("=") for text in overrides)}
+        )
+    except ValidationError as error:
+        raise WesamError(f"{_SIMULATE.rstrip('.')}: {describe(error)}") from error
+
+
+def _score(
+    model: str, adapter: Path | None, tests: list[Sample], prompts: Sequence[PromptKind], tile: int | None, name: str
+) -> list[Row]:
+    segmenter = load_segmenter(model, adapter)
+    rows: list[Row] = []
+    for prompt in prompts:
+        # Answers without a network come from the box, whatever the prompt: once is enough.
+        trivial = adapter is None and prompt == "box"
+        result = evaluate(segmenter, tests, prompt=prompt, tile=tile, compare_source=False, trivial=trivial)
+        judged = {name: result.methods[result.judged]}
+        judged |= {method: result.methods[method] for method in TRIVIAL_METHODS if method in result.methods}
+        rows += [
+            {"arm": arm, "prompt": prompt, "miou": 100 * score.miou, "dice": 100 * score.dice}
+            for arm, score in judged.items()
+        ]
+    return rows

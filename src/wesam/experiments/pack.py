@@ -1,0 +1,52 @@
+"""Where the images and labels of one domain lie."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from wesam.errors import WesamError
+from wesam.views.corruptions import corrupt_folder
+
+
+@dataclass(frozen=True)
+class Pack:
+    """A folder with images, boxes to adapt from, and masks that only the scoring and the upper bound may see.
+
+    Attributes:
+        images: `images/`.
+        weak: `weak_train.json`, boxes alone.
+        train_masks: `instances_train.json`, masks of the same images: for the supervised arm, and to simulate
+            other weak labels from.
+        test_masks: `instances_test.json`, masks of other images: for scoring alone.
+    """
+
+    images: Path
+    weak: Path
+    train_masks: Path
+    test_masks: Path
+
+    @staticmethod
+    def at(folder: Path) -> Pack:
+        """The pack in a folder.
+
+        Raises:
+            WesamError: naming the part that is missing.
+        """
+        pack = Pack(
+            folder / "images",
+            folder / "weak_train.json",
+            folder / "instances_train.json",
+            folder / "instances_test.json",
+        )
+        for path in (pack.images, pack.weak, pack.train_masks, pack.test_masks):
+            if not path.exists():
+                raise WesamError(f"{path}: expected a part of the pack, found nothing")
+        return pack
+
+    def corrupted(self, out: Path, name: str, severity: int, seed: int) -> Pack:
+        """The same labels on corrupted copies of the images, made once."""
+        images = out / f"images-{name}-{severity}"
+        if not images.exists():
+            corrupt_folder(self.images, images, name, severity, seed)
+        return Pack(images, self.weak, self.train_masks, self.test_masks)
