@@ -24,9 +24,10 @@ def focal(logits: Tensor, target: Tensor, weight: Tensor | None = None) -> float
     weights = ones_like(logits) if weight is None else pixels(weight)
     total = 0.0
     for y, t, w in zip(pixels(logits), pixels(target), weights, strict=True):
-        p_t = sigmoid(y) if t == 1 else 1 - sigmoid(y)
-        alpha_t = 0.8 if t == 1 else 0.2
-        total += w * alpha_t * (1 - p_t) ** 2 * -math.log(p_t)
+        for side, share in ((1, t), (0, 1 - t)):
+            p_t = sigmoid(y) if side == 1 else 1 - sigmoid(y)
+            alpha_t = 0.8 if side == 1 else 0.2
+            total += share * w * alpha_t * (1 - p_t) ** 2 * -math.log(p_t)
     return total / sum(weights)
 
 
@@ -36,7 +37,7 @@ def dice(logits: Tensor, target: Tensor, weight: Tensor | None = None, eps: floa
     overlap = total = 0.0
     for y, m, w in zip(pixels(logits), pixels(target), weights, strict=True):
         p = sigmoid(y)
-        overlap += w * p * m
+        overlap += w * min(p, m)
         total += w * (p + m)
     return 1 - (2 * overlap + eps) / (total + eps)
 

@@ -39,3 +39,9 @@ def test_large_and_small_objects_weigh_the_same() -> None:
 def test_refuses_other_shapes() -> None:
     with pytest.raises(ValueError, match="one shape"):
         dice_loss(torch.zeros(1, 4, 5), torch.zeros(1, 4, 5), torch.ones(1, 5, 4))
+
+
+def test_a_soft_target_is_best_met_by_itself() -> None:
+    target = torch.rand(1, 4, 4, generator=torch.Generator().manual_seed(0)).clamp(0.05, 0.95)
+    assert dice_loss(target.logit(), target).item() == pytest.approx(0, abs=1e-6)
+    assert dice_loss(50 * (target - 0.5), target).item() > 0.1

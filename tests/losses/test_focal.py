@@ -50,3 +50,10 @@ def test_computes_in_float32() -> None:
 def test_refuses_other_shapes(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="one shape"):
         focal_loss(torch.zeros(1, 4, 5), torch.zeros(shape))
+
+
+def test_a_soft_target_is_the_expectation_over_both_sides() -> None:
+    logits = torch.randn(2, 3, 3, generator=torch.Generator().manual_seed(0))
+    one, zero = torch.ones_like(logits), torch.zeros_like(logits)
+    expected = 0.3 * focal_loss(logits, one) + 0.7 * focal_loss(logits, zero)
+    torch.testing.assert_close(focal_loss(logits, 0.3 * one), expected)

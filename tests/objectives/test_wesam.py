@@ -52,7 +52,8 @@ def slow_losses(
         features["weak", image], weak = ask(batch.weak, row, own)
         features["anchor", image], anchor = ask(batch.weak, row, source)
         _, strong = ask(batch.strong, row, own)
-        t = ask(batch.weak, row, teacher)[1].logits[0] > 0
+        taught = ask(batch.weak, row, teacher)[1].logits[0]
+        t = taught > 0
         a = anchor.logits[0] > 0
         y = strong.logits[0]
         assert batch.prompts.boxes is not None
@@ -60,9 +61,13 @@ def slow_losses(
         if s.box_clip:
             t = t * touching(box, s.box_slack, len(t))
         losses["box_projection"][image].append(oracles.projection(y, box) if s.box_projection_weight else 0.0)
-        losses["focal"][image].append(oracles.focal(y, t, w))
-        losses["dice"][image].append(oracles.dice(y, t, w))
-        losses["iou"][image].append((strong.iou.item() - oracles.iou(y > 0, t, w)) ** 2)
+        soft = torch.where(t == (taught > 0), taught.sigmoid(), t.float())
+        sure = (2 * soft - 1).abs() * (1 if w is None else w) if s.confidence_weighting else w
+        target = soft if s.soft_targets else t
+        trust = oracles.iou(t, a, w) if s.agreement_weighting else 1.0
+        losses["focal"][image].append(trust * oracles.focal(y, target, sure))
+        losses["dice"][image].append(trust * oracles.dice(y, target, sure))
+        losses["iou"][image].append(trust * (strong.iou.item() - oracles.iou(y > 0, t, w)) ** 2)
         losses["anchor"][image].append((oracles.dice(y, a, w) + oracles.dice(weak.logits[0], a, w)) / 2)
         losses["anchor_agreement"][image].append(oracles.iou(t, a, w))
         losses["teacher_area"][image].append(float((t * valid).sum() / valid.sum()))
@@ -124,8 +129,11 @@ def touching(box: list[float], slack: float, size: int) -> Tensor:
             temperature=0.1,
             background_negative=False,
         ),
+        WesamSettings(soft_targets=True, box_clip=True),
+        WesamSettings(confidence_weighting=True, agreement_weighting=True),
+        WesamSettings(soft_targets=True, confidence_weighting=True, ignore_padding=False),
     ],
-    ids=["default", "mended", "paper", "ema", "knowledge", "weights"],
+    ids=["default", "mended", "paper", "ema", "knowledge", "weights", "soft", "weighted", "soft and weighted"],
 )
 def test_equals_the_slow_formulas(settings: WesamSettings) -> None:
     batch, segmenter = make_batch((3, 1)), adapted_segmenter(seed=1)
@@ -137,6 +145,16 @@ def test_equals_the_slow_formulas(settings: WesamSettings) -> None:
     expected = slow_losses(segmenter, teacher, batch, settings)
     assert {name: loss.item() for name, loss in losses.items()} == pytest.approx(expected, rel=2e-4, abs=1e-6)
     assert [name for name, loss in losses.items() if loss.requires_grad] == ["total"]
+
+
+def test_the_anchors_weight_moves_in_a_straight_line() -> None:
+    batch, segmenter = make_batch(), adapted_segmenter()
+    constant = WesamObjective(segmenter, WesamSettings(anchor_weight=2))(batch)
+    objective = WesamObjective(segmenter, WesamSettings(anchor_weight=2, anchor_weight_end=0.5))
+    for progress, weight in ((0.0, 2.0), (0.5, 1.25), (1.0, 0.5)):
+        objective.progress = progress
+        losses = objective(batch)
+        torch.testing.assert_close(losses["total"], constant["total"] + (weight - 2) * losses["anchor"])
 
 
 @pytest.mark.parametrize("teacher", ["shared", "ema"])

@@ -19,11 +19,11 @@ def focal_loss(
     """Sigmoid focal loss of each instance (Lin et al. 2017, arXiv 1708.02002), mean over its pixels.
 
     ``alpha_t (1 - p_t)^gamma (-log p_t)`` with p_t the probability given to the true side of a pixel; alpha
-    0.8 is the paper's (WeSAM, arXiv 2312.03502).
+    0.8 is the paper's (WeSAM, arXiv 2312.03502). For a soft target it is the expectation over the two sides.
 
     Args:
         logits: mask logits, (N, H, W).
-        target: binary masks, (N, H, W), in {0, 1}.
+        target: masks, (N, H, W), binary or soft, in [0, 1].
         weight: (N, H, W) weights of the pixels, at least 0 (0 leaves padding out); None weighs all alike.
         alpha: weight of the mask's pixels; the others get 1 - alpha.
         gamma: how much well classified pixels are played down.
@@ -35,12 +35,11 @@ def focal_loss(
         ValueError: if the shapes differ.
     """
     check_masks(logits, target, weight)
-    inside = target.bool()
-    logits = logits.float()
-    # The logit of the true side: p_t = sigmoid(s), so neither log nor 1 - p ever loses digits.
-    s = torch.where(inside, logits, -logits)
-    balance = torch.where(inside, alpha, 1.0 - alpha)
-    loss = balance * torch.sigmoid(-s) ** gamma * F.softplus(-s)
+    x, t = logits.float(), target.float()
+    # 1 - p = sigmoid(-x) and -log p = softplus(-x), so neither ever loses digits.
+    inside = alpha * torch.sigmoid(-x) ** gamma * F.softplus(-x)
+    outside = (1.0 - alpha) * torch.sigmoid(x) ** gamma * F.softplus(x)
+    loss = t * inside + (1 - t) * outside
     if weight is None:
         return loss.mean((1, 2))
     total = weight.sum((1, 2))

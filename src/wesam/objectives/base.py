@@ -19,10 +19,12 @@ class Objective(nn.Module, ABC):
         segmenter: the network, with its adapter already in place.
         needs_masks: whether batches must carry ground-truth masks (upper bounds only).
         trainable: whether there is anything to learn; the loop takes no step where there is not.
+        progress: the share of the run that is done, in [0, 1); the loop sets it before each step.
     """
 
     needs_masks: bool = False
     trainable: bool = True
+    progress: float = 0.0
 
     def __init__(self, segmenter: SamSegmenter) -> None:
         super().__init__()

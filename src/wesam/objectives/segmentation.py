@@ -50,14 +50,32 @@ def pixel_weight(batch: Batch, ignore_padding: bool) -> Tensor | None:
 
 
 def mask_losses(
-    prediction: MaskPrediction, target: Tensor, weight: Tensor | None, image_index: Tensor, images: int
+    prediction: MaskPrediction,
+    target: Tensor,
+    weight: Tensor | None,
+    image_index: Tensor,
+    images: int,
+    certainty: Tensor | None = None,
+    trust: Tensor | None = None,
 ) -> dict[str, Tensor]:
-    """The three parts of SAM's loss against binary masks (N, m, m): scalars "focal", "dice" and "iou"."""
+    """The three parts of SAM's loss against masks (N, m, m): scalars "focal", "dice" and "iou".
+
+    Args:
+        prediction: N answers.
+        target: (N, m, m) masks, binary or soft; the predicted IoU is compared with that of the mask cut at 1/2.
+        weight: as of `pixel_weight`.
+        image_index, images: as of `losses.reduce.image_mean`.
+        certainty: (N, m, m) further weights in [0, 1] of the pixels in "focal" and "dice"; None: 1.
+        trust: (N,) factors in [0, 1] of the instances' losses; None: 1.
+    """
+    believed = weight if certainty is None else certainty if weight is None else weight * certainty
     per_instance = {
-        "focal": focal_loss(prediction.logits, target, weight),
-        "dice": dice_loss(prediction.logits, target, weight),
-        "iou": iou_head_loss(prediction.iou, prediction.logits, target, weight),
+        "focal": focal_loss(prediction.logits, target, believed),
+        "dice": dice_loss(prediction.logits, target, believed),
+        "iou": iou_head_loss(prediction.iou, prediction.logits, target > 0.5, weight),
     }
+    if trust is not None:
+        per_instance = {name: trust * loss for name, loss in per_instance.items()}
     return {name: image_mean(loss, image_index, images) for name, loss in per_instance.items()}
 
 

@@ -17,6 +17,7 @@ from wesam.objectives.base import Objective
 from wesam.objectives.ema import EmaAdapter
 from wesam.objectives.entries import Entries
 from wesam.objectives.label_knowledge import boxes_on_grid, within_boxes
+from wesam.objectives.pseudo_labels import certainty, soft_labels
 from wesam.objectives.segmentation import FOCAL_WEIGHT, mask_losses, named, pixel_weight, predict_both
 from wesam.segmenters.sam import SamSegmenter
 from wesam.views.batch import Batch
@@ -31,6 +32,11 @@ class WesamSettings(BaseModel):
 
     self_training_weight: float = Field(default=1.0, ge=0, description="of L_st; paper: 1")
     anchor_weight: float = Field(default=1.0, ge=0, description="of L_anchor; paper: 1")
+    anchor_weight_end: float | None = Field(
+        default=None,
+        ge=0,
+        description="of L_anchor at the run's end, reached in a straight line; None: as at its beginning (paper)",
+    )
     contrastive_weight: float = Field(
         default=0.0,
         ge=0,
@@ -71,6 +77,18 @@ class WesamSettings(BaseModel):
         "(docs/experiments/2026-11-23-boxes-to-adapter.md)",
     )
     ema_decay: float = Field(default=0.99, ge=0, lt=1, description="share of the average an update keeps (chosen here)")
+    soft_targets: bool = Field(
+        default=False,
+        description="the pseudo-labels of L_st are the teacher's probabilities, not its masks; paper: no",
+    )
+    confidence_weighting: bool = Field(
+        default=False,
+        description="a pixel counts in focal and Dice of L_st by how sure the teacher is of it, |2 p - 1|; paper: no",
+    )
+    agreement_weighting: bool = Field(
+        default=False,
+        description="an object counts in L_st by the IoU of its pseudo-label with the source model's mask; paper: no",
+    )
 
     box_projection_weight: float = Field(
         default=1.0,
@@ -135,14 +153,25 @@ class WesamObjective(Objective):
         weight = pixel_weight(batch, settings.ignore_padding)
 
         anchor = self.anchor(self.segmenter, batch)
-        averaged = self._averaged_masks(batch)
+        averaged = self._averaged_logits(batch)
         looks = predict_both(self.segmenter, batch)
-        pseudo_labels = looks.weak.logits.detach() > 0 if averaged is None else averaged
+        teacher = looks.weak.logits.detach() if averaged is None else averaged
+        pseudo_labels = teacher > 0
         boxes = boxes_on_grid(batch, self.segmenter)
         if settings.box_clip and boxes is not None:
             pseudo_labels = within_boxes(pseudo_labels, boxes, settings.box_slack)
 
-        parts = mask_losses(looks.strong, pseudo_labels, weight, index, images)
+        agreement = mask_iou(pseudo_labels, anchor.masks, weight)
+        soft = soft_labels(teacher, pseudo_labels)
+        parts = mask_losses(
+            looks.strong,
+            soft if settings.soft_targets else pseudo_labels,
+            weight,
+            index,
+            images,
+            certainty(soft) if settings.confidence_weighting else None,
+            agreement if settings.agreement_weighting else None,
+        )
         self_training = settings.focal_weight * parts["focal"] + parts["dice"] + settings.iou_weight * parts["iou"]
         distance = 0.5 * (
             dice_loss(looks.strong.logits, anchor.masks, weight) + dice_loss(looks.weak.logits, anchor.masks, weight)
@@ -164,7 +193,7 @@ class WesamObjective(Objective):
             projection = image_mean(projection_loss(looks.strong.logits, boxes), index, images)
         total = (
             settings.self_training_weight * self_training
-            + settings.anchor_weight * anchoring
+            + self._anchor_weight() * anchoring
             + settings.contrastive_weight * contrast
             + settings.box_projection_weight * projection
         )
@@ -178,19 +207,23 @@ class WesamObjective(Objective):
                 "anchor": anchoring,
                 "contrastive": contrast,
                 "box_projection": projection,
-                "anchor_agreement": image_mean(mask_iou(pseudo_labels, anchor.masks, weight), index, images),
+                "anchor_agreement": image_mean(agreement, index, images),
                 "teacher_area": image_mean(area, index, images),
                 "predicted_iou": image_mean(looks.weak.iou, index, images),
             },
         )
 
-    def _averaged_masks(self, batch: Batch) -> Tensor | None:
-        """(N, m, m) bool masks of the EMA teacher on the weak look; None without one."""
+    def _anchor_weight(self) -> float:
+        start, end = self.settings.anchor_weight, self.settings.anchor_weight_end
+        return start if end is None else start + (end - start) * self.progress
+
+    def _averaged_logits(self, batch: Batch) -> Tensor | None:
+        """(N, m, m) mask logits of the EMA teacher on the weak look; None without one."""
         if self.ema is None:
             return None
         with self.ema.teaching(self.segmenter):
             features = self.segmenter.encode(batch.weak)
-            return self.segmenter.decode(features, batch.prompts, batch.image_index).logits > 0
+            return self.segmenter.decode(features, batch.prompts, batch.image_index).logits
 
     def after_step(self) -> None:
         if self.ema is not None:
