@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from wesam.errors import WesamError
-from wesam.prompts.simulate import coarse_polygon, instance_generator, random_points, tight_box
+from wesam.prompts.simulated_set import SimulationSettings, simulate_label
 from wesam.types import Instance, Sample
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 PromptKind = Literal["auto", "box", "point", "mask"]
 
@@ -57,22 +53,7 @@ def _weak_instance(sample: Sample, instance: Instance, kind: PromptKind, seed: i
         return None
     if kind == "auto":
         return Instance(instance.id, rle=instance.rle, category=instance.category)
-    return _simulated(sample, instance, mask, kind, seed)
-
-
-def _simulated(
-    sample: Sample,
-    instance: Instance,
-    mask: NDArray[np.bool_],
-    kind: Literal["box", "point", "mask"],
-    seed: int,
-) -> Instance:
-    if kind == "box":
-        return Instance(instance.id, box=tight_box(mask), category=instance.category)
-    if kind == "point":
-        generator = instance_generator(seed, sample.id, instance.id)
-        return Instance(instance.id, points=random_points(mask, generator), category=instance.category)
-    return Instance(instance.id, rle=coarse_polygon(mask), category=instance.category)
+    return simulate_label(sample, instance, mask, SimulationSettings(kind=kind), seed)
 
 
 def _labels(instance: Instance) -> str:
