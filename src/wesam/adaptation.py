@@ -110,7 +110,7 @@ def run(
         folder.open(config, resume)
     try:
         accelerator.wait_for_everyone()
-        trained = train(config, accelerator, objective, weak, folder, masks, on_progress)
+        trained = train(config, accelerator, objective, weak, folder, masks, on_progress, tell)
         if not accelerator.is_main_process:
             return AdaptResult(folder.root, folder.adapter, {}, None)
         evaluation = _look_at_result(config, segmenter, weak, validation, folder, tell)

@@ -18,16 +18,15 @@ from safetensors.torch import load_file
 
 from tests.conftest import ImageSet
 from tests.tiny import tiny_segmenter
+from tests.training.setting import MeanFeature
 from wesam.adaptation import adapt
-from wesam.errors import NonFiniteLossError, WesamError
+from wesam.errors import WesamError
 from wesam.labels.check import load_samples
-from wesam.objectives.base import Objective
 from wesam.segmenters.lora import LoraSettings, add_lora
 from wesam.training.checkpoint import list_checkpoints
 from wesam.training.config import make_config
 from wesam.training.loop import Progress, make_accelerator, train
 from wesam.training.run_folder import RunFolder
-from wesam.views.batch import Batch
 
 FAST = {"device": "cpu", "previews": 0, "warmup_steps": 2, "learning_rate": 1e-2, "trackers": []}
 
@@ -107,7 +106,7 @@ def test_a_killed_run_resumes_to_the_same_adapter_bit_for_bit(
 
     run = [sys.executable, *command(model_folder, image_set, killed, *settings)]
     process = subprocess.Popen(run, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    while not list_checkpoints(killed / "checkpoints"):
+    while len(list_checkpoints(killed / "checkpoints")) < 2:  # the first holds no step yet
         assert process.poll() is None, "the run ended before it could be killed"
         time.sleep(0.005)
     process.send_signal(signal.SIGKILL)
@@ -137,44 +136,6 @@ def test_two_processes_compute_the_step_of_one(image_set: ImageSet, model_folder
         torch.testing.assert_close(got[name], tensor, rtol=1e-3, atol=1e-5)
 
 
-class _TurnsBad(Objective):
-    """Finite for a while, then NaN."""
-
-    def __init__(self, segmenter: object, bad_step: int) -> None:
-        super().__init__(segmenter)  # type: ignore[arg-type]
-        self.calls = 0
-        self.bad_step = bad_step
-
-    def forward(self, batch: Batch) -> dict[str, torch.Tensor]:
-        self.calls += 1
-        loss = self.segmenter.encode(batch.weak).mean()
-        return {"total": loss * float("nan") if self.calls == self.bad_step else loss}
-
-
-def test_a_loss_that_is_not_finite_stops_with_step_and_images(image_set: ImageSet, tmp_path: Path) -> None:
-    config = make_config(
-        {
-            "model": "tiny",
-            "images": image_set.images,
-            "labels": image_set.boxes,
-            "out": tmp_path,
-            "steps": 40,
-            "checkpoint_every": 4,
-            "log_every": 10,
-            **FAST,
-        }
-    )
-    samples, _ = load_samples(image_set.images, image_set.boxes)
-    segmenter = tiny_segmenter()
-    add_lora(segmenter, LoraSettings(), seed=0)
-    folder = RunFolder(tmp_path)
-    objective = _TurnsBad(segmenter, bad_step=7)
-    with pytest.raises(NonFiniteLossError, match=r"at step 7 on \d\.png, \d\.png \(got nan\)"):
-        train(config, make_accelerator(config, folder), objective, samples, folder)
-    assert [path.name for path in list_checkpoints(folder.checkpoints)] == ["step-0000004"]
-    assert not folder.adapter.exists()
-
-
 @pytest.mark.parametrize("workers", [0, 1])
 def test_an_image_lost_in_the_middle_is_named_in_one_line(image_set: ImageSet, tmp_path: Path, workers: int) -> None:
     images = tmp_path / "images"
@@ -186,7 +147,7 @@ def test_an_image_lost_in_the_middle_is_named_in_one_line(image_set: ImageSet, t
     add_lora(segmenter, LoraSettings(), seed=0)
     (images / "3.png").write_bytes(b"")
     folder = RunFolder(config.out)
-    accelerator, objective = make_accelerator(config, folder), _TurnsBad(segmenter, bad_step=-1)
+    accelerator, objective = make_accelerator(config, folder), MeanFeature(segmenter)
     with pytest.raises(WesamError, match=r"^[^\n]*3\.png: expected an image[^\n]*$"):
         train(config, accelerator, objective, samples, folder)
 

@@ -28,6 +28,7 @@ class Checkpoint:
         optimiser: its `state_dict()`.
         extra: the objective's own state (an EMA teacher).
         scaler: state of the fp16 gradient scaler, empty otherwise.
+        rollbacks: how often the run went back until then (`training.guard`).
     """
 
     step: int
@@ -35,16 +36,18 @@ class Checkpoint:
     optimiser: dict[str, Any]
     extra: dict[str, Tensor]
     scaler: dict[str, Any]
+    rollbacks: int = 0
 
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint, keep: int) -> Path:
     """Writes `folder/step-000123` whole or not at all, then deletes all but the newest `keep`."""
     final = folder / f"step-{checkpoint.step:07d}"
+    state = {"step": checkpoint.step, "rollbacks": checkpoint.rollbacks}
     with replaced_folder(final) as partial:
         save_file(_contiguous(checkpoint.adapter), partial / "adapter.safetensors")
         save_file(_contiguous(checkpoint.extra), partial / "extra.safetensors")
         torch.save({"optimiser": checkpoint.optimiser, "scaler": checkpoint.scaler}, partial / "optimiser.pt")
-        (partial / "state.json").write_text(json.dumps({"step": checkpoint.step}), encoding="utf-8")
+        (partial / "state.json").write_text(json.dumps(state), encoding="utf-8")
     for old in list_checkpoints(folder)[:-keep]:
         shutil.rmtree(old)
     return final
@@ -70,6 +73,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
             optimiser=tensors["optimiser"],
             extra=load_file(path / "extra.safetensors"),
             scaler=tensors["scaler"],
+            rollbacks=int(state.get("rollbacks", 0)),
         )
     except Exception as error:  # safetensors, pickle and json each raise their own kinds
         raise WesamError(f"{path}: expected a whole checkpoint, got: {error}") from error

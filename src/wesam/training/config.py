@@ -13,6 +13,7 @@ from wesam.objectives.registry import ObjectiveSettings
 from wesam.objectives.wesam import WesamSettings
 from wesam.prompts.weak_labels import PromptKind
 from wesam.segmenters.lora import LoraSettings
+from wesam.training.guard import GuardSettings
 from wesam.views.dataset import ViewSettings
 
 PAPER_WARMUP_STEPS = 250
@@ -75,6 +76,8 @@ class RunConfig(BaseModel):
     max_gradient_norm: float | None = Field(
         default=1.0, gt=0, description="clip the gradient's norm (chosen here; paper: no clipping)"
     )
+
+    guard: GuardSettings = Field(default_factory=GuardSettings)
 
     seed: int = Field(default=0, ge=0)
     device: Literal["auto", "cpu"] = Field(

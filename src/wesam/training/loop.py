@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from accelerate import Accelerator
 from accelerate.utils import ProjectConfiguration
+from accelerate.utils.memory import clear_device_cache
 from torch import Tensor
-from torch.utils.data import DataLoader
 
 from wesam.errors import NonFiniteLossError, WesamError
 from wesam.objectives.base import Objective
 from wesam.segmenters.lora import adapter_parameters, adapter_state, load_adapter_state, save_adapter
 from wesam.training.checkpoint import Checkpoint, list_checkpoints, load_checkpoint, save_checkpoint
 from wesam.training.config import RunConfig
+from wesam.training.guard import FiniteGuard, all_finite, culprits
+from wesam.training.loading import batches_from, default_workers, is_worker_lost
+from wesam.training.memory import MemoryGuard, is_out_of_memory
 from wesam.training.run_folder import RunFolder
 from wesam.types import Sample
 from wesam.views.batch import Batch
-from wesam.views.dataset import TargetDataset, collate
-from wesam.views.sampler import StepSampler
+from wesam.views.dataset import TargetDataset
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,6 @@ def make_accelerator(config: RunConfig, folder: RunFolder) -> Accelerator:
     # The segmenter runs its own autocast, so only fp16's gradient scaler is asked of accelerate.
     return Accelerator(
         mixed_precision="fp16" if config.precision == "fp16" else "no",
-        gradient_accumulation_steps=config.accumulation,
         cpu=config.device == "cpu",
         log_with=list(config.trackers) or None,
         project_config=ProjectConfiguration(logging_dir=str(folder.root / "tensorboard")),
@@ -66,6 +68,7 @@ def train(
     folder: RunFolder,
     masks: Sequence[Sample] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
+    on_message: Callable[[str], None] | None = None,
 ) -> TrainResult:
     """Runs `config.steps` optimiser steps, going on from the newest checkpoint in the folder if there is one.
 
@@ -74,111 +77,231 @@ def train(
     With W processes each takes its own micro-batch, so W processes with accumulation 1 compute the step of one
     process with accumulation W.
 
+    What goes wrong on the way is mended where it can be (`training.memory`, `training.guard`), told by `on_message`,
+    and noted in the run folder's metrics as rows with an "event".
+
     Args:
         samples: weakly labelled images; each image frame as it lies on disk.
         masks: the same images with ground-truth masks, for objectives that need them.
 
     Raises:
-        NonFiniteLossError: if a loss is NaN or infinite; earlier checkpoints stay.
-        WesamError: if a checkpoint or an image cannot be read.
+        NonFiniteLossError: if losses or gradients are not finite in spite of `config.guard`; checkpoints stay.
+        WesamError: if a checkpoint or an image cannot be read, or memory does not suffice for one image.
     """
-    segmenter = objective.segmenter
     if objective.needs_masks and masks is None:
         raise WesamError(f"objective {config.objective.name}: expected masks for the training images, got none")
-    dataset = TargetDataset(samples, segmenter, config.views, seed=config.seed, masks=masks)
-    objective.to(accelerator.device)
-    parameters = [parameter for _, parameter in adapter_parameters(segmenter)]
-    optimiser = torch.optim.Adam(parameters, lr=config.learning_rate, weight_decay=config.weight_decay)
-
-    start = 0
-    checkpoints = list_checkpoints(folder.checkpoints)
-    if checkpoints:
-        checkpoint = load_checkpoint(checkpoints[-1])
-        load_adapter_state(segmenter, checkpoint.adapter)
-        objective.load_extra_state(checkpoint.extra)
-        optimiser.load_state_dict(checkpoint.optimiser)
-        start = checkpoint.step
-    steps = config.steps if objective.trainable else 0
-    # Prepared after the weights are in place: DistributedDataParallel sends rank 0's to all.
-    wrapped, optimiser = accelerator.prepare(objective, optimiser)
-    if checkpoints and accelerator.scaler is not None:
-        accelerator.scaler.load_state_dict(checkpoint.scaler)
-    if accelerator.is_main_process:
-        folder.cut_metrics(start)
-    if config.trackers:
-        accelerator.init_trackers("wesam")
-
-    sampler = StepSampler(
-        len(dataset),
-        batch_size=config.batch_size,
-        steps=steps,
-        seed=config.seed,
-        start_step=start,
-        rank=accelerator.process_index,
-        world=accelerator.num_processes,
-        accumulation=config.accumulation,
-    )
-    workers = config.workers
-    if workers is None:
-        workers = 0 if accelerator.device.type == "cpu" else 4
-    loader = DataLoader(dataset, batch_sampler=sampler, num_workers=workers, collate_fn=collate)
-    window = _Window(accelerator, folder, config, on_progress)
-
-    def save(step: int) -> None:
-        accelerator.wait_for_everyone()
-        if accelerator.is_main_process:
-            state = Checkpoint(
-                step=step,
-                adapter=adapter_state(segmenter),
-                optimiser=optimiser.state_dict(),
-                extra=objective.extra_state(),
-                scaler=accelerator.scaler.state_dict() if accelerator.scaler is not None else {},
-            )
-            save_checkpoint(folder.checkpoints, state, keep=config.keep_checkpoints)
-
-    began = time.perf_counter()
-    step = start
-    batches = iter(loader)
-    segmenter.train()
-    while step < steps:
-        for group in optimiser.param_groups:
-            group["lr"] = learning_rate(config, step)
-        for _ in range(config.accumulation):
-            batch = _next(batches).to(accelerator.device)
-            # Dropout is the only draw that is not tied to an item; tie it to the step and the process.
-            torch.manual_seed(_mixed_seed(config.seed, step, accelerator.process_index))
-            with accelerator.accumulate(wrapped):
-                losses = wrapped(batch)
-                accelerator.backward(losses["total"])
-                if accelerator.sync_gradients and config.max_gradient_norm is not None:
-                    accelerator.clip_grad_norm_(parameters, config.max_gradient_norm)
-                optimiser.step()
-                optimiser.zero_grad()
-            window.add(step + 1, batch, losses)
-        objective.after_step()
-        step += 1
-        if step % config.log_every == 0 or step == steps or step % config.checkpoint_every == 0:
-            window.flush(step, learning_rate(config, step - 1))
-        if step % config.checkpoint_every == 0 or step == steps:
-            save(step)
+    dataset = TargetDataset(samples, objective.segmenter, config.views, seed=config.seed, masks=masks)
+    loop = _Loop(config, accelerator, objective, dataset, folder, on_progress, on_message or (lambda _: None))
+    start, began = loop.step, time.perf_counter()
+    loop.run()
     seconds = time.perf_counter() - began
 
+    segmenter = objective.segmenter
     load_adapter_state(segmenter, objective.result())
     if accelerator.is_main_process:
         save_adapter(segmenter, folder.adapter)
     accelerator.wait_for_everyone()
     accelerator.end_training()
     segmenter.eval()
-    images = (steps - start) * config.batch_size * config.accumulation * accelerator.num_processes
-    return TrainResult(steps, seconds, images / seconds if images else 0.0, start)
+    images = (loop.step - start) * config.batch_size * config.accumulation * accelerator.num_processes
+    return TrainResult(loop.step, seconds, images / seconds if images else 0.0, start)
 
 
-def _next(batches: Iterator[Batch]) -> Batch:
-    """The next batch; what a loader process says of an image comes without that process's traceback."""
-    try:
-        return next(batches)
-    except WesamError as error:
-        raise WesamError(str(error).strip().rpartition("WesamError: ")[2]) from error
+class _Loop:
+    """The state of a run between two steps, and how it comes to the next.
+
+    Attributes:
+        step: optimiser steps done.
+        steps: those of the whole run.
+    """
+
+    def __init__(
+        self,
+        config: RunConfig,
+        accelerator: Accelerator,
+        objective: Objective,
+        dataset: TargetDataset,
+        folder: RunFolder,
+        on_progress: Callable[[Progress], None] | None,
+        on_message: Callable[[str], None],
+    ) -> None:
+        self.config = config
+        self.accelerator = accelerator
+        self.objective = objective.to(accelerator.device)
+        self.segmenter = objective.segmenter
+        self.dataset = dataset
+        self.folder = folder
+        self.tell = on_message
+        self.parameters = [parameter for _, parameter in adapter_parameters(self.segmenter)]
+        adam = torch.optim.Adam(self.parameters, lr=config.learning_rate, weight_decay=config.weight_decay)
+        self.wrapped, self.optimiser = accelerator.prepare(objective, adam)
+        self.memory = MemoryGuard(self.segmenter)
+        self.guard = FiniteGuard(config.guard)
+        self.workers = default_workers(config, accelerator)
+        self.window = _Window(accelerator, folder, config, on_progress)
+        self.step, self.steps = 0, config.steps if objective.trainable else 0
+        if list_checkpoints(folder.checkpoints):
+            self._restore()
+        elif self.steps:
+            self._save()  # there is always a place to go back to
+        if config.trackers:
+            accelerator.init_trackers("wesam")
+
+    def run(self) -> None:
+        """Takes the steps that are left."""
+        self.segmenter.train()
+        while self.step < self.steps:
+            try:
+                self._go()
+            except RuntimeError as error:
+                if not is_worker_lost(error) or self.accelerator.num_processes > 1:
+                    raise
+                lost = str(error).splitlines()[0]
+            else:
+                continue
+            # The news may have come in the middle of an update, so nothing in memory is trusted.
+            self._restore()
+            self.workers //= 2
+            self._note(
+                "worker lost",
+                f"a process that loads images was killed ({lost}); "
+                f"going on from step {self.step} with {self.workers} of them",
+            )
+
+    def _go(self) -> None:
+        """Takes steps until the run ends, or has gone back to a checkpoint."""
+        config = self.config
+        batches = batches_from(self.step, self.steps, self.dataset, config, self.accelerator, self.workers)
+        while self.step < self.steps:
+            rate = learning_rate(config, self.step) * self.guard.rate
+            moved = self._take_step([next(batches) for _ in range(config.accumulation)], rate)
+            if not moved and self.guard.must_go_back:
+                return self._go_back()
+            self.step += 1
+            due = self.step % config.checkpoint_every == 0 or self.step == self.steps
+            if due or self.step % config.log_every == 0:
+                self.window.flush(self.step, rate)
+            if due and self.guard.streak == 0:
+                if not all_finite(adapter_state(self.segmenter)):
+                    return self._go_back()
+                self._save()
+        return None
+
+    def _take_step(self, batches: list[Batch], rate: float) -> bool:
+        """Whether the weights moved; they do not where loss or gradient is not finite."""
+        on_device = [batch.to(self.accelerator.device) for batch in batches]
+        losses = self._gradients(on_device)
+        norm = self.accelerator.clip_grad_norm_(self.parameters, self.config.max_gradient_norm or math.inf)
+        good = self.guard.judge(self.accelerator, losses, norm)
+        if good or self.accelerator.scaler is not None:
+            for group in self.optimiser.param_groups:
+                group["lr"] = rate
+            self.optimiser.step()
+        self.optimiser.zero_grad()
+        if good:
+            self.objective.after_step()
+            for batch, loss in zip(batches, losses, strict=True):
+                self.window.add(len(batch), loss)
+        else:
+            names = culprits(self.objective, on_device)
+            self.guard.suspects += [name for name in names if name not in self.guard.suspects]
+            self._note(
+                "step left out",
+                f"step {self.step + 1}: loss or gradient is not finite on {', '.join(names)}; "
+                f"left out ({self.guard.streak} in a row)",
+                step=self.step + 1,
+                images=names,
+            )
+        return good
+
+    def _gradients(self, batches: list[Batch]) -> list[dict[str, Tensor]]:
+        """Losses of each batch; their mean's gradient lies in the parameters. Smaller pieces where memory ends."""
+        while True:
+            try:
+                return self._backward(batches)
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error) or self.accelerator.num_processes > 1:
+                    raise  # with several processes the others already wait for this one's gradients
+            # Only now, without the error and the frames it held, are the tensors of the failed attempt gone.
+            self.optimiser.zero_grad()
+            clear_device_cache(garbage_collection=True)
+            done = self.memory.shrink(len(batches[0]))
+            self._note("out of memory", f"step {self.step + 1}: memory did not suffice; {done}", step=self.step + 1)
+
+    def _backward(self, batches: list[Batch]) -> list[dict[str, Tensor]]:
+        losses: list[dict[str, Tensor]] = [{} for _ in batches]
+        pieces = [(number, piece) for number, batch in enumerate(batches) for piece in batch.split(self.memory.parts)]
+        for place, (number, piece) in enumerate(pieces, start=1):
+            share = len(piece) / len(batches[number])
+            # Dropout is the only draw that is not tied to an item; tie it to the step and the process.
+            torch.manual_seed(_mixed_seed(self.config.seed, self.step, self.accelerator.process_index))
+            # Gradients travel between processes once a step.
+            with nullcontext() if place == len(pieces) else self.accelerator.no_sync(self.wrapped):
+                parts = self.wrapped(piece)
+                self.accelerator.backward(parts["total"] * (share / len(batches)))
+            for name, loss in parts.items():
+                own = share * loss.detach()
+                losses[number][name] = losses[number][name] + own if name in losses[number] else own
+        return losses
+
+    def _go_back(self) -> None:
+        """To the last checkpoint, at half the learning rate.
+
+        Raises:
+            NonFiniteLossError: if that was tried as often as it may be.
+        """
+        last = list_checkpoints(self.folder.checkpoints)[-1]
+        reached, suspects, rollbacks = self.step + 1, self.guard.suspects, self.guard.rollbacks + 1
+        if self.guard.must_stop:
+            raise NonFiniteLossError(
+                f"expected finite losses and gradients, got none at step {reached} on {', '.join(suspects)}, "
+                f"after {self.guard.rollbacks} returns to a checkpoint; the last good one is {last}. "
+                f"A lower --set learning_rate or --set precision=fp32 usually cures it"
+            )
+        self.accelerator.wait_for_everyone()
+        self._restore()
+        self.guard.rollbacks = rollbacks
+        self._note(
+            "rollback",
+            f"step {reached}: not finite; back at step {self.step}, at {self.guard.rate:g} of the learning rate",
+            images=suspects,
+        )
+
+    def _save(self) -> None:
+        self.accelerator.wait_for_everyone()
+        if self.accelerator.is_main_process:
+            scaler = self.accelerator.scaler
+            state = Checkpoint(
+                step=self.step,
+                adapter=adapter_state(self.segmenter),
+                optimiser=self.optimiser.state_dict(),
+                extra=self.objective.extra_state(),
+                scaler=scaler.state_dict() if scaler is not None else {},
+                rollbacks=self.guard.rollbacks,
+            )
+            save_checkpoint(self.folder.checkpoints, state, keep=self.config.keep_checkpoints)
+
+    def _restore(self) -> None:
+        """The state of the newest checkpoint; what was logged after it will be logged again."""
+        state = load_checkpoint(list_checkpoints(self.folder.checkpoints)[-1])
+        load_adapter_state(self.segmenter, state.adapter)
+        self.objective.load_extra_state(state.extra)
+        self.optimiser.load_state_dict(state.optimiser)
+        self.optimiser.zero_grad()
+        if self.accelerator.scaler is not None:
+            self.accelerator.scaler.load_state_dict(state.scaler)
+        self.guard.reset()
+        self.guard.rollbacks = state.rollbacks
+        self.step = state.step
+        self.window.clear()
+        if self.accelerator.is_main_process:
+            self.folder.cut_metrics(self.step)
+
+    def _note(self, event: str, message: str, step: int | None = None, **details: Any) -> None:
+        self.tell(message)
+        if self.accelerator.is_main_process:
+            row = {"step": self.step if step is None else step, "event": event, "message": message, **details}
+            self.folder.append_metrics(row)
 
 
 def learning_rate(config: RunConfig, step: int) -> float:
@@ -197,7 +320,7 @@ def _mixed_seed(seed: int, step: int, process: int) -> int:
 
 
 class _Window:
-    """Losses since the last log line. They stay on the device until then, so that no step waits for them."""
+    """Losses since the last log line. They stay on the device until then, so that nothing waits for their values."""
 
     def __init__(
         self,
@@ -210,36 +333,24 @@ class _Window:
         self._folder = folder
         self._config = config
         self._on_progress = on_progress
-        self._clear()
+        self.clear()
 
-    def _clear(self) -> None:
+    def clear(self) -> None:
         self._rows: list[Tensor] = []
-        self._origins: list[tuple[int, tuple[str, ...]]] = []
         self._names: list[str] = []
         self._images = 0
         self._began = time.perf_counter()
 
-    def add(self, step: int, batch: Batch, losses: dict[str, Tensor]) -> None:
+    def add(self, images: int, losses: dict[str, Tensor]) -> None:
         self._names = list(losses)
-        self._rows.append(torch.stack([loss.detach().float() for loss in losses.values()]))
-        self._origins.append((step, batch.sample_ids))
-        self._images += len(batch)
+        self._rows.append(torch.stack([loss.float() for loss in losses.values()]))
+        self._images += images
 
     def flush(self, step: int, rate: float) -> None:
-        """Checks, reduces over processes, writes and shows the window's means.
-
-        Raises:
-            NonFiniteLossError: naming the first step and the images whose loss was not finite.
-        """
+        """Reduces over processes, writes and shows the window's means."""
         if not self._rows:
             return
-        rows = torch.stack(self._rows)
-        total = rows[:, self._names.index("total")]
-        finite = torch.isfinite(total)
-        everywhere = self._accelerator.reduce(finite.all().float(), reduction="mean")
-        if everywhere < 1:
-            self._stop(rows[:, self._names.index("total")], finite)
-        means = self._accelerator.reduce(rows.mean(0), reduction="mean")
+        means = self._accelerator.reduce(torch.stack(self._rows).mean(0), reduction="mean")
         elapsed = time.perf_counter() - self._began
         speed = self._images * self._accelerator.num_processes / elapsed
         metrics = dict(zip(self._names, means.tolist(), strict=True))
@@ -249,17 +360,4 @@ class _Window:
             self._accelerator.log({**metrics, "learning_rate": rate, "images_per_second": speed}, step=step)
             if self._on_progress is not None:
                 self._on_progress(Progress(step, self._config.steps, metrics, speed))
-        self._clear()
-
-    def _stop(self, total: Tensor, finite: Tensor) -> None:
-        kept = list_checkpoints(self._folder.checkpoints)
-        last = f"the last good checkpoint is {kept[-1]}" if kept else "no checkpoint was written yet"
-        where = "in another process"
-        if not bool(finite.all()):
-            index = int((~finite).nonzero()[0])
-            step, sample_ids = self._origins[index]
-            where = f"at step {step} on {', '.join(sample_ids)} (got {float(total[index])})"
-        raise NonFiniteLossError(
-            f"expected a finite loss, got none {where}; {last}. "
-            f"A lower --set learning_rate or --set precision=fp32 usually cures it"
-        )
+        self.clear()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -23,6 +24,8 @@ class Batch:
         image_index: (N,) int64, which of the B images each prompt belongs to; every image has at least one.
         instance_ids: N ids of the labelled objects.
         valid: (B, m, m) float on the mask grid: 1 where a cell lies on the image, 0 on padding.
+        outlines: (N, m, m) signed distances, in cells of the mask grid, to the border of the label's own mask, positive
+            inside; NaN rows for labels without a mask; None where no label has one. Knowledge, whatever the prompt.
         masks: (N, m, m) float ground-truth masks on the mask grid, in {0, 1}; None unless the objective
             asks for them (Supervised alone does).
     """
@@ -35,10 +38,40 @@ class Batch:
     image_index: Tensor
     instance_ids: tuple[str, ...]
     valid: Tensor
+    outlines: Tensor | None = None
     masks: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.keys)
+
+    def split(self, parts: int) -> list[Batch]:
+        """The images in `parts` runs of nearly equal length, each a batch of its own.
+
+        Raises:
+            ValueError: if there are fewer images than parts.
+        """
+        if not 1 <= parts <= len(self):
+            raise ValueError(f"expected 1 to {len(self)} parts of a batch of {len(self)}, got {parts}")
+        edges = [len(self) * number // parts for number in range(parts + 1)]
+        return [self] if parts == 1 else [self._images(*pair) for pair in pairwise(edges)]
+
+    def _images(self, start: int, stop: int) -> Batch:
+        # The prompts of an image lie together, the first image's first.
+        rows = ((self.image_index >= start) & (self.image_index < stop)).nonzero()[:, 0]
+        first, last = int(rows[0]), int(rows[-1]) + 1
+        return replace(
+            self,
+            keys=self.keys[start:stop],
+            sample_ids=self.sample_ids[start:stop],
+            weak=self.weak[start:stop],
+            strong=self.strong[start:stop],
+            prompts=self.prompts[first:last],
+            image_index=self.image_index[first:last] - start,
+            instance_ids=self.instance_ids[first:last],
+            valid=self.valid[start:stop],
+            outlines=None if self.outlines is None else self.outlines[first:last],
+            masks=None if self.masks is None else self.masks[first:last],
+        )
 
     def to(self, device: torch.device | str) -> Batch:
         return replace(
@@ -48,5 +81,6 @@ class Batch:
             prompts=self.prompts.to(device),
             image_index=self.image_index.to(device),
             valid=self.valid.to(device),
+            outlines=None if self.outlines is None else self.outlines.to(device),
             masks=None if self.masks is None else self.masks.to(device),
         )

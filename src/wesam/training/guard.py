@@ -1,0 +1,96 @@
+"""What a run does about losses and gradients that are not finite: leave the step out, go back, stop."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from accelerate import Accelerator
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
+
+from wesam.objectives.base import Objective
+from wesam.views.batch import Batch
+
+
+class GuardSettings(BaseModel):
+    """When a run that is not finite goes back, and when it stops."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    bad_steps: int = Field(
+        default=3,
+        ge=1,
+        description="steps in a row with a loss or gradient that is not finite (each is left out) after which the run "
+        "goes back to its last checkpoint, at half the learning rate (chosen here)",
+    )
+    rollbacks: int = Field(default=3, ge=0, description="how often it goes back before it stops (chosen here)")
+
+
+class FiniteGuard:
+    """Counts steps that were left out, and returns to the last checkpoint.
+
+    Attributes:
+        streak: steps left out in a row until now.
+        rollbacks: returns until now.
+        suspects: the images of the steps of the streak.
+    """
+
+    def __init__(self, settings: GuardSettings) -> None:
+        self.settings = settings
+        self.streak = 0
+        self.rollbacks = 0
+        self.suspects: list[str] = []
+
+    @property
+    def rate(self) -> float:
+        """Factor on the learning rate: what diverged once would diverge again on the same path."""
+        return 0.5**self.rollbacks
+
+    @property
+    def must_go_back(self) -> bool:
+        return self.streak >= self.settings.bad_steps
+
+    @property
+    def must_stop(self) -> bool:
+        return self.rollbacks >= self.settings.rollbacks
+
+    def judge(self, accelerator: Accelerator, losses: Sequence[dict[str, Tensor]], norm: Tensor) -> bool:
+        """Whether a step may be taken: losses and gradient are finite, in all processes.
+
+        It waits for the device, which is the price of never letting a bad gradient into the weights.
+
+        Args:
+            losses: of the step's batches.
+            norm: () the gradient's norm over all batches and processes.
+        """
+        values = [loss["total"].detach().float() for loss in losses]
+        if accelerator.scaler is None:
+            # With fp16's scaler an infinite gradient is how it finds its scale; it leaves such steps out itself.
+            values.append(norm.to(values[0]))
+        bad = (~torch.isfinite(torch.stack(values))).any().float()
+        if accelerator.num_processes > 1:
+            bad = accelerator.reduce(bad, reduction="sum")
+        good = not bool(bad)
+        if good:
+            self.reset()
+        else:
+            self.streak += 1
+        return good
+
+    def reset(self) -> None:
+        """Ends the streak."""
+        self.streak, self.suspects = 0, []
+
+
+def all_finite(tensors: dict[str, Tensor]) -> bool:
+    """Whether no value is NaN or infinite."""
+    return all(bool(torch.isfinite(tensor).all()) for tensor in tensors.values())
+
+
+@torch.no_grad()
+def culprits(objective: Objective, batches: Sequence[Batch]) -> list[str]:
+    """Ids of the images whose own loss is not finite; of all images where each alone is fine."""
+    pieces = [piece for batch in batches for piece in batch.split(len(batch))]
+    bad = [piece.sample_ids[0] for piece in pieces if not bool(torch.isfinite(objective(piece)["total"]))]
+    return list(dict.fromkeys(bad or [name for batch in batches for name in batch.sample_ids]))

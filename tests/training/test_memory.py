@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from tests.conftest import ImageSet
+from tests.tiny import tiny_segmenter
+from tests.training.setting import MeanLogit, SmallRun
+from wesam.errors import WesamError
+from wesam.objectives.base import Objective
+from wesam.objectives.wesam import WesamObjective, WesamSettings
+from wesam.segmenters.sam import SamSegmenter
+from wesam.training.checkpoint import list_checkpoints
+from wesam.training.memory import MemoryGuard, is_out_of_memory
+
+CPU = "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to allocate"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+        RuntimeError("CUDA error: out of memory\nCUDA kernel errors might be asynchronously reported"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+        RuntimeError("MPS backend out of memory (MPS allocated: 17.5 GB)"),
+        RuntimeError(f"{CPU} 400000000000 bytes. Error code 12 (Cannot allocate memory)"),
+        MemoryError(),
+    ],
+)
+def test_memory_errors_of_every_system_are_known(error: BaseException) -> None:
+    assert is_out_of_memory(error)
+
+
+def test_a_real_allocation_that_fails_is_known() -> None:
+    with pytest.raises(RuntimeError) as caught:
+        torch.empty(2**60, dtype=torch.uint8)
+    assert is_out_of_memory(caught.value)
+
+
+@pytest.mark.parametrize("error", [RuntimeError("shapes differ"), ValueError("out of memory"), OSError("disk full")])
+def test_other_errors_are_not_taken_for_it(error: BaseException) -> None:
+    assert not is_out_of_memory(error)
+
+
+def test_the_chunk_halves_first_then_the_batch() -> None:
+    segmenter = tiny_segmenter()
+    segmenter.decode_chunk = 5
+    guard = MemoryGuard(segmenter)
+    cuts = []
+    for _ in range(8):
+        guard.shrink(images=3)
+        cuts.append((guard.parts, segmenter.decode_chunk))
+    assert cuts == [(1, 2), (1, 1), (2, 5), (2, 2), (2, 1), (3, 5), (3, 2), (3, 1)]
+    with pytest.raises(WesamError, match="expected memory for one image"):
+        guard.shrink(images=3)
+
+
+def limited(monkeypatch: pytest.MonkeyPatch, method: str, fits: Callable[..., bool], error: Exception) -> None:
+    """Lets a method of the segmenter fail as if memory ended, unless its arguments fit."""
+    whole = getattr(SamSegmenter, method)
+
+    def with_limit(self: SamSegmenter, *arguments: Any) -> Any:
+        if not fits(*arguments):
+            raise error
+        return whole(self, *arguments)
+
+    monkeypatch.setattr(SamSegmenter, method, with_limit)
+
+
+class _Wesam(WesamObjective):
+    def __init__(self, segmenter: SamSegmenter) -> None:
+        super().__init__(segmenter, WesamSettings())
+
+
+@pytest.mark.parametrize("objective", [MeanLogit, _Wesam])
+@pytest.mark.parametrize(
+    ("method", "fits", "said"),
+    [
+        ("_decode_chunk", lambda features, position, prompts, *_: len(prompts) <= 2, "takes 2 prompts at once"),
+        ("encode", lambda pixels: len(pixels) <= 2, "each batch of 4 images goes in"),
+    ],
+)
+def test_a_run_that_must_do_with_less_memory_ends_with_the_same_weights(
+    image_set: ImageSet,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    objective: type[Objective],
+    method: str,
+    fits: Callable[..., bool],
+    said: str,
+) -> None:
+    settings = {"batch_size": 4, "accumulation": 2, "steps": 3}
+    whole = SmallRun(image_set, tmp_path / "whole", settings, objective)
+    whole.train()
+    cut = SmallRun(image_set, tmp_path / "cut", settings, objective)
+    cut.segmenter.decode_chunk = 16
+    limited(monkeypatch, method, fits, torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"))
+    cut.train()
+    for name, tensor in whole.weights.items():
+        torch.testing.assert_close(cut.weights[name], tensor, rtol=1e-3, atol=1e-4)
+    assert said in cut.messages[-1]
+    assert {row["event"] for row in cut.events} == {"out of memory"}
+    assert [row["message"] for row in cut.events] == cut.messages
+    losses = [row["total"] for row in cut.folder.read_metrics() if "total" in row]
+    assert losses == pytest.approx([row["total"] for row in whole.folder.read_metrics()], rel=1e-3)
+
+
+def test_where_one_image_does_not_fit_the_checkpoint_stays(
+    image_set: ImageSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = SmallRun(image_set, tmp_path, {"checkpoint_every": 2})
+    calls = iter(range(10_000))
+    limited(monkeypatch, "encode", lambda pixels: next(calls) < 5, RuntimeError(f"{CPU} 9 bytes"))
+    with pytest.raises(WesamError, match="memory for one image"):
+        run.train()
+    assert list_checkpoints(run.folder.checkpoints)[-1].name == "step-0000004"
