@@ -2,6 +2,8 @@
 
 A model can reach a decent IoU while blind: it draws plausible shapes into boxes. The *embedding swap* shows
 it: the same prompts are decoded with the right image's features, another image's, and zeros.
+
+It asks and scores as `evaluation` does, but scenes that lie in memory, each encoded once for many questions.
 """
 
 from __future__ import annotations
@@ -10,19 +12,24 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-import cv2
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
-from pycocotools.coco import COCO
 from torch import Tensor
 from transformers import SamModel
 
+from wesam.evaluation.metrics import Rle, encode_mask, mask_overlap, mean_over_images
+from wesam.evaluation.predict import decode_instances
 from wesam.evaluation.trivial import TRIVIAL_ANSWERS
-from wesam.synthetic.batches import normalise
+from wesam.labels.check import load_samples
+from wesam.labels.images import read_sample
+from wesam.prompts.simulate import random_points, tight_box
+from wesam.segmenters.inference import encode_view, inference
+from wesam.segmenters.sam import SamSegmenter
 from wesam.synthetic.canvas import Scene
 from wesam.synthetic.scenes import generate
+from wesam.types import Instance
+from wesam.views.geometry import Geometry
 
 Kind = Literal["box", "points", "point"]
 Swap = Literal["right", "other", "zeros"]
@@ -34,66 +41,16 @@ def scenes(family: str, seed: int, count: int, size: int = 256) -> list[Scene]:
 
 
 def pack_scenes(pack: Path, count: int | None = None) -> list[Scene]:
-    """The test split of a COCO pack (`images/`, `instances_test.json`)."""
-    coco = COCO(str(pack / "instances_test.json"))
-    found = []
-    for info in list(coco.imgs.values())[:count]:
-        image = cv2.cvtColor(cv2.imread(str(pack / "images" / info["file_name"])), cv2.COLOR_BGR2RGB)
-        annotations = coco.loadAnns(coco.getAnnIds(info["id"]))
-        found.append(Scene(image.astype(np.uint8), np.stack([coco.annToMask(a) for a in annotations]).astype(bool)))
-    return found
+    """The test split of a COCO pack (`images/`, `instances_test.json`).
 
-
-def _limited(scene: Scene, most: int | None, seed: int) -> NDArray[np.bool_]:
-    if most is None or len(scene.masks) <= most:
-        return scene.masks
-    return scene.masks[np.random.default_rng(seed).permutation(len(scene.masks))[:most]]
-
-
-def _letterbox(image: NDArray[np.uint8], size: int) -> tuple[Tensor, float]:
-    """SAM's preprocessing: longest side to `size`, padded bottom right after normalisation."""
-    scale = size / max(image.shape[:2])
-    height, width = (round(side * scale) for side in image.shape[:2])
-    small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-    return F.pad(normalise(small.astype(np.uint8)), (0, size - width, 0, size - height)), scale
-
-
-def _prompts(masks: NDArray[np.bool_], scale: float, kind: Kind, seed: int) -> dict[str, Tensor]:
-    rng = np.random.default_rng(seed)
-    boxes, points, labels = [], [], []
-    inner, outer = (5, 5) if kind == "points" else (1, 0)
-    for mask in masks:
-        x, y, w, h = cv2.boundingRect(mask.astype(np.uint8))
-        boxes.append([x, y, x + w, y + h])
-        inside, outside = np.flatnonzero(mask), np.flatnonzero(~mask)
-        chosen = [rng.choice(inside, inner)] + ([rng.choice(outside, outer)] if outer and len(outside) else [])
-        flat = np.concatenate(chosen)
-        points.append(np.stack(np.unravel_index(flat, mask.shape)[::-1], 1))
-        labels.append(mask.ravel()[flat].astype(np.float32))
-    if kind == "box":
-        return {"input_boxes": torch.tensor(boxes, dtype=torch.float32)[None] * scale}
-    where = (torch.from_numpy(np.stack(points)).float()[None] + 0.5) * scale - 0.5
-    return {"input_points": where, "input_labels": torch.from_numpy(np.stack(labels))[None]}
-
-
-@torch.inference_mode()
-def _answers(
-    sam: SamModel, features: Tensor, prompts: dict[str, Tensor], shape: tuple[int, int], scale: float
-) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
-    """Single masks (N, H, W) at the original resolution and their predicted IoU (N,)."""
-    size = sam.config.vision_config.image_size
-    out = sam(image_embeddings=features, multimask_output=False, **prompts)
-    height, width = (round(side * scale) for side in shape)
-    masks = []
-    for logits in out.pred_masks[0].split(32):
-        large = F.interpolate(logits.float(), (size, size), mode="bilinear")[..., :height, :width]
-        masks.append(F.interpolate(large, shape, mode="bilinear")[:, 0] > 0)
-    return torch.cat(masks).numpy(), out.iou_scores[0, :, 0].float().numpy()
-
-
-def _ious(predicted: NDArray[np.bool_], true: NDArray[np.bool_]) -> NDArray[np.float64]:
-    union = (predicted | true).sum((1, 2))
-    return np.asarray((predicted & true).sum((1, 2)) / np.maximum(union, 1))
+    Raises:
+        WesamError: if there is none, or it cannot be read.
+    """
+    samples, _ = load_samples(pack / "images", pack / "instances_test.json", decode=False)
+    return [
+        Scene(read_sample(sample), np.stack([instance.mask() for instance in sample.instances]))
+        for sample in samples[:count]
+    ]
 
 
 def evaluate(
@@ -108,6 +65,7 @@ def evaluate(
     """Mean over images of the mean IoU over instances, at the original resolution, in percent.
 
     Args:
+        sam: in float32, on any device; its weights are frozen by this.
         kind: "box" tight box, "points" five inside and five outside, "point" a single one inside.
         swap: whose features answer.
         most: instances an image at most; all if None.
@@ -116,43 +74,59 @@ def evaluate(
     Returns:
         ``miou`` and ``correlation`` of predicted with true IoU over all instances.
     """
-    size = sam.config.vision_config.image_size
-    sam.eval()
-    means: list[float] = []
-    predicted: list[float] = []
-    true: list[float] = []
+    segmenter = SamSegmenter(sam, name="probe")
     features = features or embed(sam, test)
-    for i, scene in enumerate(test):
-        masks = _limited(scene, most, i)
-        scale = size / max(scene.image.shape[:2])
-        use = features[i if swap == "right" else (i + 1) % len(test)]
-        use = torch.zeros_like(use) if swap == "zeros" else use
-        shape = (scene.image.shape[0], scene.image.shape[1])
-        answers, score = _answers(sam, use, _prompts(masks, scale, kind, seed + i), shape, scale)
-        ious = _ious(answers, masks)
-        means.append(ious.mean())
-        predicted.extend(score)
-        true.extend(ious)
-    correlation = float(np.corrcoef(predicted, true)[0, 1]) if np.std(predicted) > 0 else 0.0
-    return {"miou": 100 * float(np.mean(means)), "correlation": correlation}
+    predicted: list[float] = []
+    true: list[list[float]] = []
+    with inference(segmenter):
+        for i, scene in enumerate(test):
+            masks = _limited(scene, most, i)
+            use = features[i if swap == "right" else (i + 1) % len(test)]
+            use = torch.zeros_like(use) if swap == "zeros" else use
+            asked = _asked(masks, kind, np.random.default_rng(seed + i))
+            answers = list(decode_instances(segmenter, use, asked, _whole(segmenter, scene), scene.image.shape[:2]))
+            true.append([_iou(mask, answer.rle) for mask, answer in zip(masks, answers, strict=True)])
+            predicted.extend(answer.iou for answer in answers)
+    correlation = float(np.corrcoef(predicted, np.concatenate(true))[0, 1]) if np.std(predicted) > 0 else 0.0
+    return {"miou": 100 * mean_over_images(true), "correlation": correlation}
 
 
-@torch.inference_mode()
 def embed(sam: SamModel, test: Sequence[Scene]) -> list[Tensor]:
     """Features of each scene, (1, C, g, g)."""
-    size = sam.config.vision_config.image_size
-    return [sam.get_image_embeddings(_letterbox(scene.image, size)[0][None]) for scene in test]
+    segmenter = SamSegmenter(sam, name="probe")
+    with inference(segmenter):
+        return [encode_view(segmenter, scene.image, _whole(segmenter, scene)) for scene in test]
 
 
 def trivial(test: Sequence[Scene], most: int | None = None) -> dict[str, float]:
     """mIoU in percent of the answers that need no network, from the tight box."""
-    scores: dict[str, list[float]] = {name: [] for name in TRIVIAL_ANSWERS}
-    for i, scene in enumerate(test):
-        masks = _limited(scene, most, i)
-        for name, answer in TRIVIAL_ANSWERS.items():
-            drawn = []
-            for mask in masks:
-                x, y, w, h = cv2.boundingRect(mask.astype(np.uint8))
-                drawn.append(answer(scene.image, (x, y, x + w, y + h)))
-            scores[name].append(float(_ious(np.stack(drawn), masks).mean()))
-    return {name: 100 * float(np.mean(values)) for name, values in scores.items()}
+    asked = [(scene.image, _limited(scene, most, i)) for i, scene in enumerate(test)]
+    return {
+        name: 100
+        * mean_over_images(
+            [_iou(mask, encode_mask(answer(image, tight_box(mask)))) for mask in masks] for image, masks in asked
+        )
+        for name, answer in TRIVIAL_ANSWERS.items()
+    }
+
+
+def _limited(scene: Scene, most: int | None, seed: int) -> NDArray[np.bool_]:
+    if most is None or len(scene.masks) <= most:
+        return scene.masks
+    return scene.masks[np.random.default_rng(seed).permutation(len(scene.masks))[:most]]
+
+
+def _asked(masks: NDArray[np.bool_], kind: Kind, generator: np.random.Generator) -> list[Instance]:
+    if kind == "box":
+        return [Instance(str(i), box=tight_box(mask)) for i, mask in enumerate(masks)]
+    counts = (5, 5) if kind == "points" else (1, 0)
+    return [Instance(str(i), points=random_points(mask, generator, *counts)) for i, mask in enumerate(masks)]
+
+
+def _whole(segmenter: SamSegmenter, scene: Scene) -> Geometry:
+    height, width = scene.image.shape[:2]
+    return Geometry((0, 0, width, height), segmenter.input_size)
+
+
+def _iou(mask: NDArray[np.bool_], answer: Rle) -> float:
+    return mask_overlap(answer, encode_mask(mask)).iou
