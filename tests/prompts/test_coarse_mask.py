@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis.extra import numpy as hnp
 from pycocotools import mask as coco_mask
 
-from wesam.prompts.coarse_mask import MaskFeeding, cover_logits, deepest_point, visible_cover, with_derived_labels
+from wesam.prompts.coarse_mask import (
+    MaskFeeding,
+    cover_logits,
+    deepest_point,
+    signed_distance,
+    visible_cover,
+    with_derived_labels,
+)
 from wesam.types import Instance
 
 
@@ -77,3 +84,23 @@ def test_a_soft_border_keeps_the_middle_sure() -> None:
 def test_refuses_what_cannot_be(wrong: dict) -> None:
     with pytest.raises(ValueError, match="expected"):
         MaskFeeding(**wrong)
+
+
+@given(hnp.arrays(bool, (7, 9)).filter(np.any))
+def test_distances_to_the_border_have_the_right_side_and_size(mask: np.ndarray) -> None:
+    distance = signed_distance(torch.from_numpy(mask).float())
+    if mask.all():
+        assert (distance == 7).all()
+        return
+    for y, x in np.ndindex(*mask.shape):
+        other = np.argwhere(mask != mask[y, x])
+        nearest = float(np.hypot(*(other - (y, x)).T).min())
+        assert float(distance[y, x]) == pytest.approx((nearest - 0.5) * (1 if mask[y, x] else -1), abs=1e-4)
+
+
+def test_a_speck_has_a_distance_and_nothing_has_none() -> None:
+    cover = torch.zeros(5, 5)
+    assert signed_distance(cover).isnan().all()
+    cover[2, 2] = 0.1
+    assert signed_distance(cover)[2, 2] == 0.5
+    assert signed_distance(cover)[2, 4] == -1.5

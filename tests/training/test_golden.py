@@ -12,11 +12,11 @@ from wesam.adaptation import adapt
 
 # Change these only together with a change that is meant to change what is learned, and say so in the commit.
 GOLDEN = {
-    "total": [20.9896, 22.1678, 20.3972, 17.4791, 22.033],
-    "self_training": [18.4081, 19.4327, 17.4452, 14.6597, 19.2938],
-    "anchor": [0.337115, 0.35901, 0.325318, 0.296122, 0.31216],
-    "contrastive": [1.72667, 1.8585, 2.11244, 1.99247, 1.91239],
-    "box_projection": [1.0354, 1.03508, 1.02858, 1.06162, 1.02933],
+    "total": [20.088, 22.7222, 18.5182, 19.8956, 16.715],
+    "self_training": [17.5067, 19.9954, 15.5602, 17.0766, 13.9608],
+    "anchor": [0.329927, 0.366667, 0.321592, 0.308206, 0.296705],
+    "contrastive": [1.72667, 1.85813, 2.1125, 1.99161, 1.91261],
+    "box_projection": [1.04946, 1.00392, 1.04771, 1.03829, 1.08966],
 }
 
 

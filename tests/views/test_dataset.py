@@ -177,15 +177,45 @@ def test_kept_pixels_give_the_same_items_within_their_bound(
         assert len(reads) == expected_reads
 
 
-def test_no_more_objects_than_asked_for_and_all_of_them_in_turn(tmp_path: Path, segmenter: Segmenter) -> None:
+def test_many_objects_are_asked_about_in_fixed_groups_that_take_turns(tmp_path: Path, segmenter: Segmenter) -> None:
     many = tuple(boxed(str(number), number, 0, number + 5, 20) for number in range(30))
-    data = dataset([write_sample(tmp_path, "many.png", 40, 40, many)], segmenter, max_instances=7)
-    seen = set()
-    for epoch in range(40):
-        names = data[epoch, 0].instance_ids
-        assert len(set(names)) == len(names) == 7
-        seen.update(names)
-    assert seen == {str(number) for number in range(30)}
+    sample = write_sample(tmp_path, "many.png", 40, 40, many)
+
+    def groups(seed: int, epochs: range) -> list[tuple[str, ...]]:
+        data = dataset([sample], segmenter, seed, max_instances=7)
+        return [data[epoch, 0].instance_ids for epoch in epochs]
+
+    seen = groups(0, range(10))
+    assert {len(names) for names in seen} == {6}  # five groups, none nearly empty
+    assert sorted(name for names in seen[:5] for name in names) == sorted(str(number) for number in range(30))
+    assert seen[5:] == seen[:5]
+    assert groups(0, range(3, 4)) == seen[3:4]
+    assert groups(1, range(5)) != seen[:5]
+    assert all(max(map(int, names)) - min(map(int, names)) > 7 for names in seen)  # no neighbourhoods
+    assert dataset([sample], segmenter, max_instances=30)[4, 0].instance_ids == tuple(map(str, range(30)))
+
+
+def test_each_object_keeps_its_own_kind_of_label(tmp_path: Path, segmenter: Segmenter) -> None:
+    outlined = with_mask(boxed("outlined", 40, 8, 60, 40), 96, 48)
+    mixed = (boxed("boxed", 8, 4, 24, 30), Instance("clicked", points=((70.0, 20.0, 1), (2.0, 2.0, 0))), outlined)
+    one = write_sample(tmp_path, "mixed.png", 96, 48, mixed)
+    other = write_sample(tmp_path, "plain.png", 96, 48, (boxed("alone", 8, 4, 40, 30),), seed=1)
+    data = dataset([one, other], segmenter, flips=False)
+    batch = collate([data[0, 0], data[0, 1]])
+    prompts = batch.prompts
+    assert batch.instance_ids == ("boxed", "clicked", "outlined", "alone")
+    assert prompts.boxes is not None
+    assert prompts.point_labels is not None
+    assert prompts.masks is not None
+    assert batch.outlines is not None
+    assert prompts.boxes.isnan().all(1).tolist() == [False, True, False, False]  # an outline brings its box
+    assert prompts.point_labels.tolist() == [[-1, -1], [1, 0], [-1, -1], [-1, -1]]
+    assert prompts.masks.isnan().flatten(1).all(1).tolist() == [True, True, False, True]
+    assert batch.outlines.isnan().flatten(1).all(1).tolist() == [True, True, False, True]
+    # 96 pixels are 16 cells, so the outline covers rows 2 to 6 (in part) and columns 7 to 9.
+    assert (batch.outlines[2] > 0).nonzero()[:, 1].unique().tolist() == [7, 8, 9]
+    assert not batch.outlines[2, 10:].gt(0).any()
+    assert collate([data[0, 1]]).outlines is None
 
 
 def test_prompts_stay_with_their_names(tmp_path: Path, segmenter: Segmenter) -> None:

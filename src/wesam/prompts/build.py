@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from wesam.prompts.coarse_mask import MaskFeeding, cover_logits, with_derived_labels
+from wesam.prompts.coarse_mask import MaskFeeding, cover_logits, signed_distance, with_derived_labels
 from wesam.types import NOT_A_POINT, Prompts
 
 if TYPE_CHECKING:
@@ -58,6 +58,25 @@ def build_prompts(
         point_labels=point_labels if has_points.any() else None,
         masks=masks if has_mask.any() else None,
     )
+
+
+def outline_distances(instances: Sequence[Instance], geometry: Geometry, mask_grid: int) -> Tensor | None:
+    """Where the masks of weak labels end, as knowledge beside the prompt (see `coarse_mask.signed_distance`).
+
+    Args:
+        instances, geometry, mask_grid: as for `build_prompts`.
+
+    Returns:
+        (N, m, m) signed distances in cells, NaN rows for instances without a mask in the crop; None if no instance
+        has a mask.
+    """
+    if all(instance.rle is None for instance in instances):
+        return None
+    distances = torch.full((len(instances), mask_grid, mask_grid), torch.nan)
+    for row, instance in zip(distances, instances, strict=True):
+        if instance.rle is not None:
+            row[:] = signed_distance(geometry.mask_to_grid(instance.mask(), mask_grid))
+    return distances
 
 
 def _boxes(instances: Sequence[Instance], geometry: Geometry) -> Tensor:

@@ -1,4 +1,4 @@
-"""A coarse mask (polygon, brush): how SAM is asked with it."""
+"""A coarse mask (polygon, brush): how SAM is asked with it, and how far from its border a place lies."""
 
 from __future__ import annotations
 
@@ -81,3 +81,22 @@ def cover_logits(cover: Tensor, feeding: MaskFeeding) -> Tensor:
         blurred = cv2.GaussianBlur(cover.numpy(), (0, 0), feeding.softness, borderType=cv2.BORDER_REPLICATE)
         cover = torch.from_numpy(blurred)
     return feeding.magnitude * (2 * visible_cover(cover) - 1)
+
+
+def signed_distance(cover: Tensor) -> Tensor:
+    """How deep inside a mask, or how far outside, each cell of the grid lies.
+
+    Args:
+        cover: (m, m) share of each cell that the mask covers.
+
+    Returns:
+        (m, m) float32 distance of the cell's centre to the mask's border in cells, positive inside and negative
+        outside, to within half a cell; NaN everywhere if the mask covers nothing.
+    """
+    inside = (visible_cover(cover) >= 0.5).numpy().astype(np.uint8)
+    if not inside.any():
+        return torch.full_like(cover, torch.nan)
+    if inside.all():  # no border in sight
+        return torch.full_like(cover, float(len(cover)))
+    depth, height = (cv2.distanceTransform(side, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) for side in (inside, 1 - inside))
+    return torch.from_numpy(np.where(inside, depth - 0.5, 0.5 - height).astype(np.float32))

@@ -13,7 +13,7 @@ from torch.utils.data import Dataset
 
 from wesam.errors import WesamError
 from wesam.labels.images import read_sample
-from wesam.prompts.build import build_prompts
+from wesam.prompts.build import build_prompts, outline_distances
 from wesam.types import Prompts
 from wesam.views.batch import Batch
 from wesam.views.geometry import Geometry
@@ -51,7 +51,9 @@ class ViewSettings(BaseModel):
     )
     flips: bool = Field(default=True, description="mirror both views, each way half the time (paper)")
     max_instances: int = Field(
-        default=40, ge=1, description="objects an image and step, a random choice of more (paper: 40 to 50)"
+        default=40,
+        ge=1,
+        description="objects an image and step (paper: 40 to 50); more are split into fixed groups that take turns",
     )
     photometric: PhotometricSettings = Field(default_factory=PhotometricSettings)
 
@@ -74,17 +76,19 @@ class ViewItem:
     prompts: Prompts
     instance_ids: tuple[str, ...]
     valid: Tensor
+    outlines: Tensor | None
     masks: Tensor | None
 
 
 @dataclass(frozen=True)
 class _Look:
-    """A part of an image with the objects it answers for."""
+    """A part of an image with the objects it answers for, and the groups of them that are asked about together."""
 
     sample: Sample
     crop: Crop
     instances: tuple[Instance, ...]
     masks: tuple[Instance, ...] | None
+    groups: tuple[tuple[int, ...], ...]
 
 
 class TargetDataset(Dataset[ViewItem]):
@@ -92,7 +96,8 @@ class TargetDataset(Dataset[ViewItem]):
 
     Items are asked for by ``(epoch, index)`` (see `views.sampler.StepSampler`). All random draws of an item come
     from a generator seeded by (seed, epoch, index), so they depend neither on the number of loader processes
-    nor on where a resumed run starts.
+    nor on where a resumed run starts. Where an image has more objects than are asked about at once, they are shared out
+    among fixed groups, which take turns from epoch to epoch.
 
     Args:
         samples: the images with their weak labels.
@@ -120,22 +125,14 @@ class TargetDataset(Dataset[ViewItem]):
         self._kept: dict[int, Tensor] = {}
         self._kept_bytes = 0
         masks_of = None if masks is None else {sample.id: sample.instances for sample in masks}
-        self._looks = [
-            _Look(
-                sample,
-                crop,
-                instances := tuple(sample.instances[index] for index in indices),
-                None if masks_of is None else _masks_for(sample, instances, masks_of.get(sample.id, ())),
-            )
-            for sample in samples
-            for crop, indices in plan_crops(
-                sample.width,
-                sample.height,
-                instance_extents(sample.instances),
-                settings.tile,
-                settings.overlap,
-            )
-        ]
+        self._looks: list[_Look] = []
+        for sample in samples:
+            extents = instance_extents(sample.instances)
+            for crop, indices in plan_crops(sample.width, sample.height, extents, settings.tile, settings.overlap):
+                instances = tuple(sample.instances[index] for index in indices)
+                truth = None if masks_of is None else _masks_for(sample, instances, masks_of.get(sample.id, ()))
+                groups = _groups(len(instances), settings.max_instances, [seed, len(self._looks)])
+                self._looks.append(_Look(sample, crop, instances, truth, groups))
         if not self._looks:
             raise WesamError(f"samples: expected at least one labelled object, got {len(samples)} images without")
 
@@ -147,7 +144,7 @@ class TargetDataset(Dataset[ViewItem]):
         generator = self._generator(epoch, index)
         horizontal, vertical = (torch.rand(2, generator=generator) < 0.5).tolist()
         flips = self._settings.flips
-        return self._item(index, flips and horizontal, flips and vertical, generator)
+        return self._item(key, flips and horizontal, flips and vertical, generator)
 
     def upright(self, index: int) -> ViewItem:
         """An item as it lies on disk, always with the same instances and the same strong view."""
@@ -160,15 +157,15 @@ class TargetDataset(Dataset[ViewItem]):
     def _fixed(self, index: int, mirrored: bool) -> ViewItem:
         generator = self._generator(0, index)
         torch.rand(2, generator=generator)  # where an item of epoch 0 draws its flips
-        return self._item(index, mirrored, False, generator, strong=not mirrored)
+        return self._item((0, index), mirrored, False, generator, strong=not mirrored)
 
     def _item(
-        self, index: int, horizontal: bool, vertical: bool, generator: torch.Generator, strong: bool = True
+        self, key: Key, horizontal: bool, vertical: bool, generator: torch.Generator, strong: bool = True
     ) -> ViewItem:
+        epoch, index = key
         look, settings = self._looks[index], self._settings
         geometry = Geometry(look.crop, self._format.input_size, flip_horizontal=horizontal, flip_vertical=vertical)
-        order = torch.randperm(len(look.instances), generator=generator)
-        chosen = sorted(order[: settings.max_instances].tolist())
+        chosen = look.groups[epoch % len(look.groups)]
         image = geometry.from_resized(self._resized(index, geometry))
         weak = to_input(image, self._format)
         instances = [look.instances[number] for number in chosen]
@@ -185,6 +182,7 @@ class TargetDataset(Dataset[ViewItem]):
             prompts=build_prompts(instances, geometry, self._format.mask_grid),
             instance_ids=tuple(instance.id for instance in instances),
             valid=geometry.valid(self._format.mask_grid),
+            outlines=outline_distances(instances, geometry, self._format.mask_grid),
             masks=masks,
         )
 
@@ -217,8 +215,35 @@ def collate(items: Sequence[ViewItem]) -> Batch:
         image_index=torch.arange(len(items)).repeat_interleave(counts),
         instance_ids=tuple(name for item in items for name in item.instance_ids),
         valid=torch.stack([item.valid for item in items]),
+        outlines=_outlines(items),
         masks=torch.cat(masks) if masks else None,
     )
+
+
+def _outlines(items: Sequence[ViewItem]) -> Tensor | None:
+    """Those of all items, NaN for items without any; None if no item has any."""
+    known = [item.outlines for item in items if item.outlines is not None]
+    if not known:
+        return None
+    return torch.cat(
+        [
+            known[0].new_full((len(item.instance_ids), *known[0].shape[1:]), torch.nan)
+            if item.outlines is None
+            else item.outlines
+            for item in items
+        ]
+    )
+
+
+def _groups(count: int, most: int, seed: Sequence[int]) -> tuple[tuple[int, ...], ...]:
+    """Shares out `count` numbers among as few groups of at most `most` as will do, nearly equal in size.
+
+    They are fixed, so that what the frozen source model said about a group can be remembered, and drawn at random,
+    because neighbours in a label file are often neighbours in the image.
+    """
+    shuffled = np.random.default_rng(seed).permutation(count)
+    groups = np.array_split(shuffled, -(-count // most))
+    return tuple(tuple(sorted(group.tolist())) for group in groups)
 
 
 def _masks_for(sample: Sample, instances: Sequence[Instance], candidates: Sequence[Instance]) -> tuple[Instance, ...]:
