@@ -92,7 +92,7 @@ def run(
     weak = [weak_labels(sample, config.prompt, config.seed) for sample in labelled]
     validation = None
     if config.val_labels is not None:
-        validation, _ = load_samples(config.images, config.val_labels)
+        validation, _ = load_samples(config.images, config.val_labels, format=config.val_labels_format)
         for sample in validation:
             scorable(sample)
 

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from tests.cli.conftest import FAST, wesam
 from tests.conftest import ImageSet
@@ -36,6 +37,20 @@ def test_mistakes_end_with_one_message_before_any_work(
     assert message in result.stderr
     assert "Traceback" not in result.output
     assert not (tmp_path / "run" / "checkpoints").exists()
+
+
+def test_validation_labels_have_a_format_of_their_own(image_set: ImageSet, model_folder: Path, tmp_path: Path) -> None:
+    """Masks beside a stray .txt file, which would be taken for YOLO's."""
+    validation = tmp_path / "masks"
+    validation.mkdir()
+    Image.new("L", (64, 48), 1).save(validation / "1.png")
+    (validation / "1.txt").touch()
+    data = ("--images", image_set.images, "--labels", image_set.boxes, "--val-labels", validation)
+    run = ("adapt", "--model", model_folder, *data, "--format", "coco", *FAST)
+    assert wesam(*run, "--out", tmp_path / "untold").exit_code == 1
+    told = wesam(*run, "--out", tmp_path / "told", "--val-format", "masks")
+    assert told.exit_code == 0, told.output
+    assert (tmp_path / "told" / "evaluation.json").is_file()
 
 
 def test_resume_needs_only_the_folder(finished_run: Path, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ def adapt(
     out: Annotated[Path | None, typer.Option("--out", help="Run folder, made here.", metavar="DIR")] = None,
     val_labels: Annotated[
         Path | None,
-        typer.Option("--val-labels", help="Masks to report on at the end; nothing is chosen by them.", metavar="FILE"),
+        typer.Option("--val-labels", help="Masks to report on at the end; nothing is chosen by them.", metavar="PATH"),
     ] = None,
     prompt: Annotated[Literal["auto", "box", "point", "mask"] | None, typer.Option("--prompt")] = None,
     tile: TileOption = None,
@@ -31,6 +31,9 @@ def adapt(
         typer.Option("--set", help="key=value, e.g. steps=1000, objective.teacher=shared; repeatable."),
     ] = None,
     format: FormatOption = None,
+    val_format: Annotated[
+        str | None, typer.Option("--val-format", help="Of --val-labels, as --format is of --labels.")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
 ) -> None:
     """Adapt a model to your images from weak labels."""
@@ -44,6 +47,7 @@ def adapt(
         "labels_format": format,
         "out": out,
         "val_labels": val_labels,
+        "val_labels_format": val_format,
         "prompt": prompt,
         "views": None if tile is None else {"tile": tile},
     }

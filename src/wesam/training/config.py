@@ -56,6 +56,9 @@ class RunConfig(BaseModel):
     val_labels: Path | None = Field(
         default=None, description="masks to report on after the run; nothing is ever chosen by them"
     )
+    val_labels_format: str | None = Field(
+        default=None, description="of `val_labels`, as --val-format; None: told by the content"
+    )
     prompt: PromptKind = Field(default="auto", description="which of the labels to prompt with")
 
     objective: ObjectiveSettings = Field(default_factory=WesamSettings)
