@@ -2,23 +2,20 @@ import pytest
 import torch
 
 from tests.losses import oracles
+from tests.losses.conftest import Masks
 from wesam.losses.focal import focal_loss
 
 
-def test_equals_the_oracle() -> None:
-    generator = torch.Generator().manual_seed(0)
-    logits = 4 * torch.randn(3, 4, 5, generator=generator)
-    target = torch.rand(3, 4, 5, generator=generator) > 0.6
-    weight = torch.rand(3, 4, 5, generator=generator)
-    for weights in (None, weight):
-        expected = [oracles.focal(logits[n], target[n], None if weights is None else weights[n]) for n in range(3)]
-        torch.testing.assert_close(focal_loss(logits, target, weights), torch.tensor(expected))
+def test_equals_the_oracle(drawn: Masks) -> None:
+    logits, target, weight = drawn
+    expected = [oracles.focal(*instance) for instance in zip(logits, target, strict=True)]
+    torch.testing.assert_close(focal_loss(logits, target), torch.tensor(expected))
+    expected = [oracles.focal(*instance) for instance in zip(*drawn, strict=True)]
+    torch.testing.assert_close(focal_loss(logits, target, weight), torch.tensor(expected))
 
 
-def test_pixels_without_weight_do_not_count() -> None:
-    logits, target = torch.randn(2, 4, 4), torch.rand(2, 4, 4) > 0.5
-    weight = torch.ones(2, 4, 4)
-    weight[:, :, 2:] = 0
+def test_pixels_without_weight_do_not_count(half_weighted: Masks) -> None:
+    logits, target, weight = half_weighted
     torch.testing.assert_close(focal_loss(logits, target, weight), focal_loss(logits[:, :, :2], target[:, :, :2]))
     assert focal_loss(logits, target, torch.zeros(2, 4, 4)).tolist() == [0, 0]
 
@@ -33,13 +30,10 @@ def test_is_finite_for_extreme_logits() -> None:
     assert logits.grad.isfinite().all()
 
 
-def test_large_and_small_objects_weigh_the_same() -> None:
+def test_large_and_small_objects_weigh_the_same(small_and_large: tuple[Masks, Masks]) -> None:
     """The same share of wrong pixels costs the same, whatever the number of pixels."""
-    small = torch.tensor([[[2.0, -1.0], [0.5, -3.0]]])
-    target = torch.tensor([[[1, 1], [0, 0]]])
-    large = small.repeat_interleave(8, 1).repeat_interleave(8, 2)
-    large_target = target.repeat_interleave(8, 1).repeat_interleave(8, 2)
-    torch.testing.assert_close(focal_loss(large, large_target), focal_loss(small, target))
+    small, large = (focal_loss(masks.logits, masks.target) for masks in small_and_large)
+    torch.testing.assert_close(large, small)
 
 
 def test_computes_in_float32() -> None:
