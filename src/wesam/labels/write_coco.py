@@ -14,7 +14,7 @@ from wesam.errors import WesamError
 from wesam.types import BACKGROUND, FOREGROUND
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from wesam.types import Instance, Sample
 
@@ -22,7 +22,9 @@ _UNNAMED = "object"  # COCO has no annotation without category
 _VISIBLE = 2
 
 
-def write_coco(samples: Sequence[Sample], path: str | Path) -> None:
+def write_coco(
+    samples: Sequence[Sample], path: str | Path, more: Callable[[Instance], dict[str, Any]] | None = None
+) -> None:
     """Writes samples to a COCO JSON file, whole or not at all.
 
     Each instance keeps the kinds of labels it has: no box is made for a mask, nor a mask for a box. Points become
@@ -33,6 +35,7 @@ def write_coco(samples: Sequence[Sample], path: str | Path) -> None:
     Args:
         samples: of one set; their ids become "file_name".
         path: the file; its folder is made.
+        more: gives further fields of an instance's annotation, such as a score; readers pass over them.
 
     Raises:
         WesamError: if the file cannot be written.
@@ -44,8 +47,13 @@ def write_coco(samples: Sequence[Sample], path: str | Path) -> None:
     for image_id, sample in enumerate(samples, start=1):
         for instance in sample.instances:
             name = _category(instance)
-            annotation = {"id": len(annotations) + 1, "image_id": image_id, "category_id": numbers[name]}
-            annotations.append({**annotation, **_labels(instance, slots[name]), "label_id": instance.id})
+            annotation: dict[str, Any] = {
+                "id": len(annotations) + 1,
+                "image_id": image_id,
+                "category_id": numbers[name],
+            }
+            annotation.update(_labels(instance, slots[name]), label_id=instance.id)
+            annotations.append(annotation if more is None else {**annotation, **more(instance)})
     content = {
         "images": [
             {"id": number, "file_name": sample.id, "width": sample.width, "height": sample.height}

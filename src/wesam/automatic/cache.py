@@ -1,0 +1,109 @@
+"""What a network answered about an image, kept on disk: asking again takes seconds to minutes an image."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from wesam.atomic import replaced_file
+from wesam.automatic.candidates import Candidates, find_candidates
+from wesam.errors import WesamError
+from wesam.labels.images import read_sample
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from wesam.automatic.settings import GridSettings
+    from wesam.segmenters.base import Segmenter
+    from wesam.types import Sample
+
+# Changes when the same question would be answered or written otherwise than before.
+_VERSION = 1
+
+
+class CandidateCache:
+    """One file an image, whole or absent, so that a killed run goes on where it was.
+
+    A file is found again by the content of the image, the weights of the network and the settings of the grid. Where
+    one of them changed, the network is asked anew; what an image is called does not matter.
+
+    Args:
+        folder: made if absent.
+        segmenter: asked about images that have no file yet. Its weights are read here, once.
+        settings, tile, overlap: as for `find_candidates`.
+
+    Raises:
+        WesamError: if the folder cannot be written.
+    """
+
+    def __init__(
+        self, folder: Path, segmenter: Segmenter, settings: GridSettings, tile: int | None, overlap: int
+    ) -> None:
+        self.folder = folder
+        self._segmenter = segmenter
+        self._settings = settings
+        self._tile = tile
+        self._overlap = overlap
+        question = {"version": _VERSION, "grid": settings.model_dump(), "tile": tile, "overlap": overlap}
+        self._question = hashlib.sha256(json.dumps(question, sort_keys=True).encode())
+        self._question.update(fingerprint(segmenter))
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise WesamError(f"{folder}: expected a folder that can be written, got: {error}") from error
+
+    def get(self, sample: Sample) -> Candidates:
+        """The candidates of an image: from its file, else asked for and kept.
+
+        Raises:
+            WesamError: if the image cannot be read or its file cannot be written.
+        """
+        file = self._file(sample)
+        kept = _load(file)
+        if kept is not None:
+            return kept
+        image = read_sample(sample)
+        found = find_candidates(self._segmenter, image, self._settings, self._tile, self._overlap)
+        try:
+            with replaced_file(file) as partial, partial.open("wb") as stream:
+                np.savez_compressed(stream, **asdict(found))
+        except OSError as error:
+            raise WesamError(f"{file}: expected a file that can be written, got: {error}") from error
+        return found
+
+    def _file(self, sample: Sample) -> Path:
+        key = self._question.copy()
+        try:
+            key.update(sample.path.read_bytes())
+        except OSError as error:
+            raise WesamError(f"{sample.path}: expected an image that can be read, got: {error}") from error
+        return self.folder / f"{key.hexdigest()[:32]}.npz"
+
+
+def fingerprint(segmenter: Segmenter) -> bytes:
+    """A hash of all that decides what a segmenter answers: weights, adapter, input, precision."""
+    total = hashlib.sha256()
+    format_ = [segmenter.input_size, segmenter.mask_grid, segmenter.pixel_mean, segmenter.pixel_std]
+    total.update(json.dumps([*format_, getattr(segmenter, "precision", None)]).encode())
+    for name, weight in sorted(segmenter.state_dict().items()):
+        total.update(f"{name} {weight.dtype} {tuple(weight.shape)}".encode())
+        total.update(weight.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+    return total.digest()
+
+
+def _load(file: Path) -> Candidates | None:
+    """None where there is no file, or one that a failing disk or another program left unreadable."""
+    try:
+        with np.load(file, allow_pickle=False) as arrays:
+            return Candidates(**arrays)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile):
+        file.unlink()
+        return None

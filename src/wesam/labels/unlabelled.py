@@ -1,0 +1,36 @@
+"""A folder of images that nobody has labelled."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from wesam.errors import WesamError
+from wesam.labels.images import image_size, list_images, verify_image
+from wesam.labels.problems import Problem
+from wesam.types import Sample
+
+
+def load_unlabelled(images: str | Path) -> tuple[list[Sample], list[Problem]]:
+    """Every usable image of a folder, without instances, and why others are left out.
+
+    Args:
+        images: folder of images; each is decoded to find damage.
+
+    Raises:
+        WesamError: if the folder does not exist, or holds no usable image.
+    """
+    folder = Path(images)
+    samples: list[Sample] = []
+    problems: list[Problem] = []
+    for path in list_images(folder):
+        try:
+            width, height = image_size(path)
+            verify_image(path)
+        except WesamError as error:
+            problems.append(Problem("skip", str(path), "", str(error)))
+        else:
+            samples.append(Sample(path.relative_to(folder).as_posix(), path, width, height))
+    if not samples:
+        left_out = f"; {len(problems)} cannot be used, the first: {problems[0]}" if problems else ""
+        raise WesamError(f"{folder}: expected at least one image, found none{left_out}")
+    return samples, problems
