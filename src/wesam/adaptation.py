@@ -22,6 +22,7 @@ from wesam.segmenters.sam import SamSegmenter
 from wesam.training.config import RunConfig, make_config
 from wesam.training.loop import Progress, make_accelerator, train
 from wesam.training.run_folder import RunFolder
+from wesam.training.sample_record import keep_same_samples
 from wesam.types import Sample
 
 CHECKPOINT_RULE = "The last step of the run; no mask was looked at to choose it."
@@ -106,9 +107,10 @@ def run(
     objective = build_objective(config.objective, segmenter)
     masks = [scorable(sample) for sample in labelled] if objective.needs_masks else None
     # Only now, when all that was given has proved usable, is anything written.
-    if accelerator.is_main_process:
-        folder.open(config, resume)
-    try:
+    with folder.writing():
+        if accelerator.is_main_process:
+            folder.open(config, resume)
+            keep_same_samples(folder.samples, weak)
         accelerator.wait_for_everyone()
         trained = train(config, accelerator, objective, weak, folder, masks, on_progress, tell)
         if not accelerator.is_main_process:
@@ -125,14 +127,12 @@ def run(
             "seconds": round(trained.seconds, 1),
             "images_per_second": round(trained.images_per_second, 2),
             "checkpoint_rule": CHECKPOINT_RULE,
-            "last_metrics": (folder.read_metrics() or [{}])[-1],
+            "last_metrics": ([row for row in folder.read_metrics() if "event" not in row] or [{}])[-1],
             "adapter_bytes": sum(file.stat().st_size for file in folder.adapter.iterdir()),
             "evaluation": evaluation and {name: score.miou for name, score in evaluation.methods.items()},
         }
         folder.write_summary(summary)
         return AdaptResult(folder.root, folder.adapter, summary, evaluation)
-    finally:
-        folder.close()
 
 
 def _look_at_result(

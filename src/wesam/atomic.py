@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
 
+_SUFFIX = ".partial"
+
 
 @contextmanager
 def replaced_folder(path: Path) -> Iterator[Path]:
@@ -16,7 +18,7 @@ def replaced_folder(path: Path) -> Iterator[Path]:
     An older folder of that name gives way only after the new one is complete.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    workspace = Path(mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    workspace = Path(mkdtemp(prefix=f".{path.name}.", suffix=_SUFFIX, dir=path.parent))
     try:
         new, old = workspace / "new", workspace / "old"
         new.mkdir()
@@ -32,9 +34,15 @@ def replaced_folder(path: Path) -> Iterator[Path]:
 def replaced_file(path: Path) -> Iterator[Path]:
     """Yields a path to write to beside `path`; it becomes `path` when the block ends well, else it goes."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    workspace = Path(mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    workspace = Path(mkdtemp(prefix=f".{path.name}.", suffix=_SUFFIX, dir=path.parent))
     try:
         yield workspace / path.name
         (workspace / path.name).replace(path)
     finally:
+        shutil.rmtree(workspace, ignore_errors=True)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Deletes what a kill left beside files and folders that were being written; nobody else may be writing."""
+    for workspace in folder.glob(f".*{_SUFFIX}"):
         shutil.rmtree(workspace, ignore_errors=True)

@@ -51,3 +51,53 @@ def test_resume_drops_later_and_half_written_metrics(tmp_path: Path) -> None:
         file.write('{"step": 4')
     folder.cut_metrics(20)
     assert [row["step"] for row in folder.read_metrics()] == [10, 20]
+
+
+def test_a_run_killed_before_it_began_is_in_nobodys_way(tmp_path: Path) -> None:
+    (tmp_path / ".lock").touch()
+    (tmp_path / ".config.yaml.x1.partial").mkdir()
+    folder = RunFolder(tmp_path)
+    folder.open(config(tmp_path), resume=False)
+    assert {path.name for path in tmp_path.iterdir()} == {".lock", "config.yaml"}
+
+
+def test_leftovers_of_a_killed_run_are_swept(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.open(config(tmp_path), resume=False)
+    folder.close()
+    for left in (tmp_path / ".adapter.x1.partial", folder.checkpoints / ".step-0000003.x1.partial"):
+        (left / "new").mkdir(parents=True)
+    folder.open(config(tmp_path), resume=True)
+    assert not list(tmp_path.rglob("*.partial"))
+
+
+def test_a_run_that_came_between_look_and_lock_is_not_written_over(tmp_path: Path) -> None:
+    late, early = RunFolder(tmp_path), RunFolder(tmp_path)
+    take_lock = late._take_lock
+
+    def slowly() -> None:
+        early.open(config(tmp_path), resume=False)
+        early.close()
+        take_lock()
+
+    late._take_lock = slowly  # type: ignore[method-assign]
+    with pytest.raises(WesamError, match="already holds a run"):
+        late.open(config(tmp_path, seed=5), resume=False)
+    assert "seed: 0" in early.config.read_text()
+
+
+def test_a_place_that_cannot_be_written_is_said_with_what_there_still_is(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run")
+    nothing = "run: expected a folder that can be written.*No space left.*nothing was done"
+    with pytest.raises(WesamError, match=nothing), folder.writing():
+        raise OSError(28, "No space left on device")
+    (folder.checkpoints / "step-0000010").mkdir(parents=True)
+    with pytest.raises(WesamError, match="step-0000010; make room and go on with --resume"), folder.writing():
+        raise OSError(28, "No space left on device")
+
+
+def test_a_folder_under_a_file_is_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    folder = RunFolder(tmp_path / "file" / "run")
+    with pytest.raises(WesamError, match="expected a folder that can be written"):
+        folder.open(config(tmp_path / "file" / "run"), resume=False)

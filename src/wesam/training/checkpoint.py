@@ -46,7 +46,7 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint, keep: int) -> Path:
     with replaced_folder(final) as partial:
         save_file(_contiguous(checkpoint.adapter), partial / "adapter.safetensors")
         save_file(_contiguous(checkpoint.extra), partial / "extra.safetensors")
-        torch.save({"optimiser": checkpoint.optimiser, "scaler": checkpoint.scaler}, partial / "optimiser.pt")
+        _save_pickle({"optimiser": checkpoint.optimiser, "scaler": checkpoint.scaler}, partial / "optimiser.pt")
         (partial / "state.json").write_text(json.dumps(state), encoding="utf-8")
     for old in list_checkpoints(folder)[:-keep]:
         shutil.rmtree(old)
@@ -77,6 +77,13 @@ def load_checkpoint(path: Path) -> Checkpoint:
         )
     except Exception as error:  # safetensors, pickle and json each raise their own kinds
         raise WesamError(f"{path}: expected a whole checkpoint, got: {error}") from error
+
+
+def _save_pickle(content: dict[str, Any], path: Path) -> None:
+    try:
+        torch.save(content, path)
+    except RuntimeError as error:  # what torch's own writer makes of a full disk
+        raise OSError(f"{path}: {error}") from error
 
 
 def _contiguous(tensors: dict[str, Tensor]) -> dict[str, Tensor]:

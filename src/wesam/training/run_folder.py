@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 import platform
+from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 from filelock import FileLock, Timeout
+from safetensors import SafetensorError
 
-from wesam.atomic import replaced_file
+from wesam.atomic import remove_leftovers, replaced_file
 from wesam.errors import WesamError
+from wesam.training.checkpoint import list_checkpoints
 from wesam.training.config import RunConfig
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 _RECORDED_PACKAGES = ("wesam", "torch", "transformers", "peft", "accelerate", "kornia", "numpy")
 
@@ -33,14 +36,16 @@ _FREE_TO_CHANGE = {
 
 
 class RunFolder:
-    """`config.yaml`, `metrics.jsonl`, `checkpoints/`, `adapter/`, `previews/`, `summary.json`, `report.html`."""
+    """Settings, metrics, checkpoints, candidates, the adapter, previews, summary and report of one run."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self.config = root / "config.yaml"
         self.metrics = root / "metrics.jsonl"
         self.checkpoints = root / "checkpoints"
+        self.candidates = root / "candidates"
         self.adapter = root / "adapter"
+        self.samples = root / "samples.json"
         self.previews = root / "previews"
         self.summary = root / "summary.json"
         # Held by the operating system, so that a killed run leaves no lock behind.
@@ -52,22 +57,54 @@ class RunFolder:
         Raises:
             WesamError: if a new run would write over an old one, or a resumed run's settings differ.
         """
+        self._refuse_others(resume)
+        self._take_lock()
+        try:
+            # Again, as another run may have begun and ended before the lock was taken.
+            self._refuse_others(resume)
+            for place in (self.root, self.checkpoints):
+                remove_leftovers(place)
+            if self.config.exists():
+                self._check_same_run(config)
+            else:
+                record = config.model_dump(mode="json")
+                header = "# Settings of this run. Run again with: wesam adapt --config config.yaml\n"
+                header += "".join(f"# {line}\n" for line in _versions())
+                _write(self.config, header + yaml.safe_dump(record, sort_keys=False))
+        except BaseException:
+            self.close()
+            raise
+
+    def _refuse_others(self, resume: bool) -> None:
         if self.config.exists():
             if not resume:
                 raise WesamError(
                     f"{self.root}: expected a new folder, got one that already holds a run; "
                     f"go on with it by --resume, or choose another --out"
                 )
-            self._take_lock()
-            self._check_same_run(config)
-            return
-        if self.root.exists() and any(path.name != ".lock" for path in self.root.iterdir()):
+        elif self.root.exists() and any(not _is_ours(path.name) for path in self.root.iterdir()):
             raise WesamError(f"{self.root}: expected a new or empty folder, got one that holds other files")
-        self._take_lock()
-        record = config.model_dump(mode="json")
-        header = "# Settings of this run. Run again with: wesam adapt --config config.yaml\n"
-        header += "".join(f"# {line}\n" for line in _versions())
-        _write(self.config, header + yaml.safe_dump(record, sort_keys=False))
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Within it the folder is opened and written to; the lock ends with it.
+
+        Raises:
+            WesamError: in place of an operating system's error (a disk that is full, gone or read-only), saying
+                what there still is.
+        """
+        try:
+            yield
+        except (OSError, SafetensorError) as error:
+            kept = list_checkpoints(self.checkpoints)
+            last = (
+                f"the last good checkpoint is {kept[-1]}; make room and go on with --resume"
+                if kept
+                else "nothing was done"
+            )
+            raise WesamError(f"{self.root}: expected a folder that can be written, got: {error}; {last}") from error
+        finally:
+            self.close()
 
     def close(self) -> None:
         """Lets another process go on with this run."""
@@ -120,6 +157,11 @@ class RunFolder:
 
     def write_summary(self, summary: dict[str, Any]) -> None:
         _write(self.summary, json.dumps(summary, indent=2) + "\n")
+
+
+def _is_ours(name: str) -> bool:
+    """What a run that was killed before it began leaves behind."""
+    return name == ".lock" or (name.startswith(".config.yaml.") and name.endswith(".partial"))
 
 
 def _write(path: Path, text: str) -> None:
