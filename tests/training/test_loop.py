@@ -64,8 +64,10 @@ def test_a_run_leaves_all_that_is_promised(image_set: ImageSet, model_folder: Pa
     run = tmp_path / "run"
     assert [state.step for state in seen] == [2, 4, 6]
     rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-    assert [row["step"] for row in rows] == [2, 4, 6]
-    assert {"total", "self_training", "anchor", "contrastive", "learning_rate"} <= rows[0].keys()
+    losses, health = ([row for row in rows if kind in row] for kind in ("total", "health"))
+    assert [row["step"] for row in losses] == [2, 4, 6]
+    assert {"total", "self_training", "anchor", "contrastive", "learning_rate"} <= losses[0].keys()
+    assert [row["step"] for row in health] == [0, 6]
     assert [path.name for path in list_checkpoints(run / "checkpoints")] == ["step-0000004", "step-0000006"]
     assert len(list((run / "previews").glob("*.png"))) == 2
     assert list(run.rglob("events.out.tfevents*"))
@@ -117,7 +119,9 @@ def test_a_killed_run_resumes_to_the_same_adapter_bit_for_bit(
     assert (killed / "adapter" / "adapter_model.safetensors").read_bytes() == (
         whole / "adapter" / "adapter_model.safetensors"
     ).read_bytes()
-    steps = [json.loads(line)["step"] for line in (killed / "metrics.jsonl").read_text().splitlines()]
+    rows = [json.loads(line) for line in (killed / "metrics.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in rows if "health" in row] == [0, 50, 60]
+    steps = [row["step"] for row in rows if "total" in row]
     assert steps == sorted(set(steps))
     assert steps[-1] == 60
 

@@ -19,7 +19,6 @@ from wesam.training.signals import (
     label_agreement,
     mirrored_back,
     prompts_from_answers,
-    stability_score,
 )
 from wesam.types import NOT_A_POINT, Prompts
 
@@ -50,13 +49,6 @@ def test_every_signal_is_described() -> None:
 )
 def test_gain_is_positive_where_a_signal_is_better(name, value, source, expected) -> None:
     assert gain(name, value, source) == pytest.approx(expected)
-
-
-def test_stability_is_that_of_the_edge() -> None:
-    sure, unsure = torch.full((1, 8, 8), -9.0), torch.full((1, 8, 8), -9.0)
-    sure[:, :4, :4] = 9.0
-    unsure[:, :4, :4] = torch.tensor([9.0, 9.0, 0.5, 0.5])
-    assert stability_score(torch.cat([sure, unsure]), EVERYWHERE.expand(2, -1, -1)).tolist() == [1.0, 0.5]
 
 
 @given(width=st.integers(1, 12))

@@ -47,7 +47,7 @@ class CandidateFolder:
                 step = int(path.stem.removeprefix("step-"))
             except (SafetensorError, OSError, TypeError, KeyError, ValueError) as error:
                 raise WesamError(f"{path}: expected a candidate of this run, got: {error}") from error
-            found.append(Candidate(f"step {step}", step, signals))
+            found.append(Candidate(candidate_name(step), step, signals))
         return found
 
     def weights(self, step: int) -> Weights:
@@ -69,6 +69,11 @@ class CandidateFolder:
 
     def _path(self, step: int) -> Path:
         return self.root / f"step-{step:07d}.safetensors"
+
+
+def candidate_name(step: int) -> str:
+    """What a point that a run passed is called."""
+    return f"step {step}" if step else "the source model"
 
 
 def averaged(parts: Sequence[Weights]) -> Weights:

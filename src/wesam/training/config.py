@@ -14,6 +14,8 @@ from wesam.objectives.wesam import WesamSettings
 from wesam.prompts.weak_labels import PromptKind
 from wesam.segmenters.lora import LoraSettings
 from wesam.training.guard import GuardSettings
+from wesam.training.health import HealthSettings
+from wesam.training.selection import SelectionSettings
 from wesam.views.dataset import ViewSettings
 
 PAPER_WARMUP_STEPS = 250
@@ -28,6 +30,8 @@ PRESETS: dict[str, dict[str, Any]] = {
         "warmup_steps": PAPER_WARMUP_STEPS,
         "max_gradient_norm": None,
         "lora": {"target": "qv"},
+        "health": {"share": 0.0},
+        "selection": {"rule": "last"},
         "objective": {
             "name": "wesam",
             "teacher": "shared",
@@ -81,6 +85,8 @@ class RunConfig(BaseModel):
     )
 
     guard: GuardSettings = Field(default_factory=GuardSettings)
+    health: HealthSettings = Field(default_factory=HealthSettings)
+    selection: SelectionSettings = Field(default_factory=SelectionSettings)
 
     seed: int = Field(default=0, ge=0)
     device: Literal["auto", "cpu"] = Field(
@@ -114,6 +120,16 @@ class RunConfig(BaseModel):
             raise ValueError(
                 f"expected warmup_steps below steps, got warmup_steps={self.warmup_steps} and "
                 f"steps={self.steps}: the run would end before its learning rate is reached"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _what_is_chosen_by_was_measured(self) -> RunConfig:
+        chooses = self.selection.rule != "last" or self.selection.average_last > 1
+        if self.health.every == 0 and chooses:
+            raise ValueError(
+                f"expected health.every of at least 1 to choose by signals, got health.every=0 and "
+                f"selection.rule={self.selection.rule}, selection.average_last={self.selection.average_last}"
             )
         return self
 

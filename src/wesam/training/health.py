@@ -16,6 +16,7 @@ from wesam.objectives.anchor import AnchorBranch
 from wesam.objectives.entries import Entries
 from wesam.segmenters.base import Segmenter
 from wesam.segmenters.inference import inference
+from wesam.segmenters.stability import stability_score
 from wesam.training.signals import (
     SignalName,
     area_drift,
@@ -24,7 +25,6 @@ from wesam.training.signals import (
     label_agreement,
     mirrored_back,
     prompts_from_answers,
-    stability_score,
 )
 from wesam.types import Prompts, Sample
 from wesam.views.dataset import TargetDataset, ViewSettings, collate

@@ -18,12 +18,15 @@ from torch import Tensor
 from wesam.errors import NonFiniteLossError, WesamError
 from wesam.objectives.base import Objective
 from wesam.segmenters.lora import adapter_parameters, adapter_state, load_adapter_state, save_adapter
+from wesam.training.candidates import CandidateFolder
 from wesam.training.checkpoint import Checkpoint, list_checkpoints, load_checkpoint, save_checkpoint
 from wesam.training.config import RunConfig
 from wesam.training.guard import FiniteGuard, all_finite, culprits
+from wesam.training.health import split_samples
 from wesam.training.loading import batches_from, default_workers, is_worker_lost
 from wesam.training.memory import MemoryGuard, is_out_of_memory
 from wesam.training.run_folder import RunFolder
+from wesam.training.watch import HealthWatch, Selection, unwatched
 from wesam.types import Sample
 from wesam.views.batch import Batch
 from wesam.views.dataset import TargetDataset
@@ -41,12 +44,13 @@ class Progress:
 
 @dataclass(frozen=True)
 class TrainResult:
-    """What a finished loop did in this call (a resumed run counts only its last part)."""
+    """What a finished loop did in this call (a resumed run counts only its last part), and what it hands over."""
 
     steps: int
     seconds: float
     images_per_second: float
     resumed_from: int
+    selection: Selection
 
 
 def make_accelerator(config: RunConfig, folder: RunFolder) -> Accelerator:
@@ -72,7 +76,9 @@ def train(
 ) -> TrainResult:
     """Runs `config.steps` optimiser steps, going on from the newest checkpoint in the folder if there is one.
 
-    An objective with nothing to learn takes no step: its adapter leaves the source model as it is.
+    An objective with nothing to learn takes no step: its adapter leaves the source model as it is. On the way the
+    signals of health are measured on images that are held back; by them `config.selection` may end the run early,
+    and chooses the adapter that it hands over.
 
     With W processes each takes its own micro-batch, so W processes with accumulation 1 compute the step of one
     process with accumulation W.
@@ -90,21 +96,27 @@ def train(
     """
     if objective.needs_masks and masks is None:
         raise WesamError(f"objective {config.objective.name}: expected masks for the training images, got none")
-    dataset = TargetDataset(samples, objective.segmenter, config.views, seed=config.seed, masks=masks)
-    loop = _Loop(config, accelerator, objective, dataset, folder, on_progress, on_message or (lambda _: None))
+    segmenter = objective.segmenter
+    split = split_samples(samples, config.health, config.seed)
+    dataset = TargetDataset(split.training, segmenter, config.views, seed=config.seed, masks=masks)
+    watch = None
+    if config.health.every > 0 and objective.trainable and accelerator.is_main_process:
+        watch = HealthWatch(config, segmenter, split, CandidateFolder(folder.candidates))
+    loop = _Loop(config, accelerator, objective, dataset, folder, watch, on_progress, on_message or (lambda _: None))
     start, began = loop.step, time.perf_counter()
     loop.run()
+    selection, weights = (unwatched(config), objective.result()) if watch is None else watch.finish()
     seconds = time.perf_counter() - began
 
-    segmenter = objective.segmenter
-    load_adapter_state(segmenter, objective.result())
+    load_adapter_state(segmenter, weights)
     if accelerator.is_main_process:
         save_adapter(segmenter, folder.adapter)
+        selection.write(folder.adapter)
     accelerator.wait_for_everyone()
     accelerator.end_training()
     segmenter.eval()
     images = (loop.step - start) * config.batch_size * config.accumulation * accelerator.num_processes
-    return TrainResult(loop.step, seconds, images / seconds if images else 0.0, start)
+    return TrainResult(loop.step, seconds, images / seconds if images else 0.0, start, selection)
 
 
 class _Loop:
@@ -112,7 +124,7 @@ class _Loop:
 
     Attributes:
         step: optimiser steps done.
-        steps: those of the whole run.
+        steps: those of the whole run; fewer once it is stopped early.
     """
 
     def __init__(
@@ -122,6 +134,7 @@ class _Loop:
         objective: Objective,
         dataset: TargetDataset,
         folder: RunFolder,
+        watch: HealthWatch | None,
         on_progress: Callable[[Progress], None] | None,
         on_message: Callable[[str], None],
     ) -> None:
@@ -131,6 +144,7 @@ class _Loop:
         self.segmenter = objective.segmenter
         self.dataset = dataset
         self.folder = folder
+        self.watch = watch
         self.tell = on_message
         self.parameters = [parameter for _, parameter in adapter_parameters(self.segmenter)]
         adam = torch.optim.Adam(self.parameters, lr=config.learning_rate, weight_decay=config.weight_decay)
@@ -142,13 +156,19 @@ class _Loop:
         self.step, self.steps = 0, config.steps if objective.trainable else 0
         if list_checkpoints(folder.checkpoints):
             self._restore()
-        elif self.steps:
-            self._save()  # there is always a place to go back to
+        else:
+            if watch is not None:
+                watch.rewind(0)
+            if self.steps:
+                self._save()  # there is always a place to go back to
         if config.trackers:
             accelerator.init_trackers("wesam")
 
     def run(self) -> None:
         """Takes the steps that are left."""
+        if self.watch is not None and self.watch.lacks(0):
+            self._measure(0)
+        self._stop_if_stalled()
         self.segmenter.train()
         while self.step < self.steps:
             try:
@@ -167,6 +187,8 @@ class _Loop:
                 f"a process that loads images was killed ({lost}); "
                 f"going on from step {self.step} with {self.workers} of them",
             )
+        if self.watch is not None and self.watch.lacks(self.step):
+            self._measure(self.step)
 
     def _go(self) -> None:
         """Takes steps until the run ends, or has gone back to a checkpoint."""
@@ -174,18 +196,42 @@ class _Loop:
         batches = batches_from(self.step, self.steps, self.dataset, config, self.accelerator, self.workers)
         while self.step < self.steps:
             rate = learning_rate(config, self.step) * self.guard.rate
+            self.objective.progress = self.step / config.steps
             moved = self._take_step([next(batches) for _ in range(config.accumulation)], rate)
             if not moved and self.guard.must_go_back:
                 return self._go_back()
             self.step += 1
+            measured = config.health.every > 0 and (self.step % config.health.every == 0 or self.step == self.steps)
             due = self.step % config.checkpoint_every == 0 or self.step == self.steps
-            if due or self.step % config.log_every == 0:
+            if due or measured or self.step % config.log_every == 0:
                 self.window.flush(self.step, rate)
+            if (measured or due) and not all_finite(adapter_state(self.segmenter)):
+                return self._go_back()
+            if measured:
+                if self.watch is not None:
+                    self._measure(self.step)
+                    self.window.clear()  # its clock must not count the measurement
+                due |= self._stop_if_stalled()
             if due and self.guard.streak == 0:
-                if not all_finite(adapter_state(self.segmenter)):
-                    return self._go_back()
                 self._save()
         return None
+
+    def _measure(self, step: int) -> None:
+        assert self.watch is not None
+        signals = self.watch.measure(step, self.objective.result())
+        self.folder.append_metrics({"step": step, "health": signals})
+        self.accelerator.log({f"health/{name}": value for name, value in signals.items()}, step=step)
+
+    def _stop_if_stalled(self) -> bool:
+        """Whether the run ends here, since the choice of its adapter has not changed for long enough."""
+        if self.config.selection.patience is None or self.step == self.steps:
+            return False
+        stalled = torch.tensor(float(self.watch is not None and self.watch.stalled()), device=self.accelerator.device)
+        if not bool(self.accelerator.reduce(stalled, reduction="sum")):
+            return False
+        self.steps = self.step
+        self._note("early stop", f"step {self.step}: stopped early, the signals of health chose no later adapter")
+        return True
 
     def _take_step(self, batches: list[Batch], rate: float) -> bool:
         """Whether the weights moved; they do not where loss or gradient is not finite."""
@@ -296,6 +342,8 @@ class _Loop:
         self.window.clear()
         if self.accelerator.is_main_process:
             self.folder.cut_metrics(self.step)
+        if self.watch is not None:
+            self.watch.rewind(self.step)
 
     def _note(self, event: str, message: str, step: int | None = None, **details: Any) -> None:
         self.tell(message)

@@ -62,7 +62,7 @@ class RunFolder:
         try:
             # Again, as another run may have begun and ended before the lock was taken.
             self._refuse_others(resume)
-            for place in (self.root, self.checkpoints):
+            for place in (self.root, self.checkpoints, self.candidates):
                 remove_leftovers(place)
             if self.config.exists():
                 self._check_same_run(config)

@@ -37,8 +37,6 @@ SignalName = Literal[
 ]
 SIGNAL_NAMES: tuple[SignalName, ...] = get_args(SignalName)
 
-# SAM's own offset for its stability score (arXiv 2304.02643, section 5 "Stable masks"; official code: 1.0).
-STABILITY_OFFSET = 1.0
 # A mask over this share of the image and more counts as full.
 FULL_SHARE = 0.95
 
@@ -86,19 +84,6 @@ def gain(name: SignalName, value: float, source: float) -> float:
             return source - value
         case "zero":
             return abs(source) - abs(value)
-
-
-def stability_score(logits: Tensor, valid: Tensor) -> Tensor:
-    """SAM's stability score (arXiv 2304.02643, section 5): IoU of the masks cut at +1 and at -1.
-
-    Args:
-        logits: (N, m, m) mask logits.
-        valid: (N, m, m), 1 on the image and 0 on padding.
-
-    Returns:
-        (N,) in [0, 1].
-    """
-    return mask_iou(logits > STABILITY_OFFSET, logits > -STABILITY_OFFSET, valid)
 
 
 def mirrored_back(logits: Tensor, width: float) -> Tensor:
@@ -191,10 +176,13 @@ def effective_rank(vectors: Tensor) -> float:
         vectors: (N, C), one pooled feature each.
 
     Returns:
-        At least 1, at most min(N - 1, C); 1 where there are fewer than two different vectors.
+        At least 1, at most min(N - 1, C); 1 where there are fewer than two different vectors; NaN where one is not
+        finite.
     """
     if len(vectors) < 2:
         return 1.0
+    if not bool(vectors.isfinite().all()):
+        return math.nan
     centred = vectors.double().cpu() - vectors.double().cpu().mean(0)
     singular = torch.linalg.svdvals(centred)
     total = float(singular.sum())

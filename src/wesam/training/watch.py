@@ -1,0 +1,150 @@
+"""Health along a run: measured and kept at each due step, and at the end one of the points chosen."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from wesam.atomic import replaced_file
+from wesam.segmenters.lora import use_adapter_weights
+from wesam.segmenters.sam import SamSegmenter
+from wesam.training.candidates import CandidateFolder, Weights, averaged, candidate_name, scaled
+from wesam.training.config import RunConfig
+from wesam.training.health import HealthProbe, Signals, Split
+from wesam.training.selection import LAST_STEP, Candidate, choose, stalled
+
+SELECTION_FILE = "selection.json"
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which adapter a finished run hands over, and why.
+
+    Attributes:
+        rule: name of the rule that chose.
+        reason: its decision in words; says so where the decision is not to adapt.
+        candidates: all that it chose from, the source model first; none where health was not measured.
+        chosen: index of the chosen one among them.
+        measured_on: in words, which images the signals come from; "" where health was not measured.
+        seconds: time spent measuring in this call.
+    """
+
+    rule: str
+    reason: str
+    candidates: tuple[Candidate, ...] = ()
+    chosen: int = -1
+    measured_on: str = ""
+    seconds: float = 0.0
+
+    @property
+    def adapted(self) -> bool:
+        """False where the source model was chosen: the adapter then changes nothing."""
+        return self.chosen != 0
+
+    def record(self) -> dict[str, Any]:
+        """What the adapter folder and the summary say of it."""
+        measured: dict[str, Any] = {}
+        if self.candidates:
+            measured = {
+                "chosen": self.candidates[self.chosen].name,
+                "step": self.candidates[self.chosen].step,
+                "measured_on": self.measured_on,
+                "signals": self.candidates[self.chosen].signals,
+                "source_signals": self.candidates[0].signals,
+            }
+        return {"rule": self.rule, "adapted": self.adapted, "reason": self.reason, **measured}
+
+    def write(self, adapter: Path) -> None:
+        """Lays the record into an adapter's folder, where peft passes over it."""
+        with replaced_file(adapter / SELECTION_FILE) as partial:
+            partial.write_text(json.dumps(self.record(), indent=2) + "\n", encoding="utf-8")
+
+
+class HealthWatch:
+    """Holds the candidates of a run. One process of a run has it: the one that writes.
+
+    Args:
+        config: of the run.
+        segmenter: with its adapter in place.
+        split: of the images.
+        folder: where candidates are kept.
+    """
+
+    def __init__(self, config: RunConfig, segmenter: SamSegmenter, split: Split, folder: CandidateFolder) -> None:
+        self._config = config
+        self._segmenter = segmenter
+        self._split = split
+        self._folder = folder
+        self._probe = HealthProbe(split.health, segmenter, config.views, config.seed, config.health.images)
+        self._seconds = 0.0
+        self.candidates: list[Candidate] = []
+
+    def rewind(self, step: int) -> None:
+        """Takes up the candidates on disk, without those after `step`: a run that goes on from there makes them again.
+
+        Raises:
+            WesamError: if a candidate is damaged.
+        """
+        self._folder.cut(step)
+        self.candidates = self._folder.read()
+
+    def lacks(self, step: int) -> bool:
+        """Whether the model of a step has not been measured yet."""
+        return all(candidate.step != step for candidate in self.candidates)
+
+    def measure(self, step: int, weights: Weights) -> Signals:
+        """Measures and keeps the adapter of a step; at step 0 the source model, whatever the weights.
+
+        Raises:
+            WesamError: if an image cannot be read.
+        """
+        if step == 0:
+            weights = scaled(weights, 0.0)
+        candidate = Candidate(candidate_name(step), step, self._measured(weights))
+        self._folder.add(candidate, weights)
+        self.candidates = sorted([*self.candidates, candidate], key=lambda one: one.step)
+        return candidate.signals
+
+    def stalled(self) -> bool:
+        """Whether the run should stop early."""
+        return stalled(self.candidates, self._config.selection)
+
+    def finish(self) -> tuple[Selection, Weights]:
+        """Makes the further candidates that the settings ask for, and chooses."""
+        settings = self._config.selection
+        made: list[tuple[Candidate, Weights]] = []
+        steps = [candidate.step for candidate in self.candidates]
+        end, weights = steps[-1], self._folder.weights(steps[-1])
+        if settings.average_last > 1 and len(steps) > 1:
+            parts = steps[1:][-settings.average_last :]
+            weights = averaged([self._folder.weights(step) for step in parts])
+            made.append(self._made(f"mean of the weights at steps {', '.join(map(str, parts))}", end, weights))
+        last_name = made[-1][0].name if made else f"step {end}"
+        for scale in settings.scales:
+            made.append(self._made(f"{last_name}, its update times {scale:g}", end, scaled(weights, scale)))
+        candidates = [*self.candidates, *(candidate for candidate, _ in made)]
+        choice = choose(candidates, settings)
+        kept = len(self.candidates)
+        chosen = self._folder.weights(candidates[choice.index].step) if choice.index < kept else None
+        selection = Selection(
+            settings.rule, choice.reason, tuple(candidates), choice.index, self._split.words, self._seconds
+        )
+        return selection, made[choice.index - kept][1] if chosen is None else chosen
+
+    def _made(self, name: str, step: int, weights: Weights) -> tuple[Candidate, Weights]:
+        return Candidate(name, step, self._measured(weights)), weights
+
+    def _measured(self, weights: Weights) -> Signals:
+        began = time.perf_counter()
+        with use_adapter_weights(self._segmenter, weights):
+            signals = self._probe.measure(self._segmenter)
+        self._seconds += time.perf_counter() - began
+        return signals
+
+
+def unwatched(config: RunConfig) -> Selection:
+    """The selection of a run without signals: its last step."""
+    return Selection(config.selection.rule, LAST_STEP)
