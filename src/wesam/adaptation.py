@@ -7,18 +7,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from wesam.errors import WesamError
 from wesam.evaluation.evaluate import evaluate
 from wesam.evaluation.ground_truth import scorable
 from wesam.evaluation.previews import pick_samples, write_previews
 from wesam.evaluation.report import write_report
 from wesam.evaluation.scores import Evaluation
 from wesam.labels.check import load_samples
+from wesam.labels.problems import Problem
 from wesam.labels.summary import tiny_object_hint
 from wesam.objectives.registry import build_objective
 from wesam.prompts.weak_labels import PromptKind, weak_labels
 from wesam.segmenters.load import load_segmenter
 from wesam.segmenters.lora import add_lora
 from wesam.segmenters.sam import SamSegmenter
+from wesam.training.automatic_labels import automatic_labels
 from wesam.training.config import RunConfig, make_config
 from wesam.training.loop import Progress, make_accelerator, train
 from wesam.training.run_folder import RunFolder
@@ -48,7 +51,7 @@ class AdaptResult:
 def adapt(
     model: str | Path,
     images: str | Path,
-    labels: str | Path,
+    labels: str | Path | None,
     out: str | Path,
     *,
     preset: str = "default",
@@ -61,7 +64,8 @@ def adapt(
     Args:
         model: hub id, Transformers folder, original SAM `.pth`, or a bundled model's name.
         images: folder of images.
-        labels: file or folder in any format of `labels.formats`; boxes alone are enough.
+        labels: file or folder in any format of `labels.formats`; boxes alone are enough. None
+            where there are none: the source model then finds the prompts, which are noisier than labels.
         out: run folder, made here.
         preset: "default", or "paper" for the paper's settings.
         resume: go on with the run in `out`.
@@ -87,10 +91,14 @@ def run(
         WesamError: see `adapt`.
     """
     tell = on_message or (lambda _: None)
-    labelled, report = load_samples(config.images, config.labels, format=config.labels_format)
-    for problem in report.skipped:
+    labelled: list[Sample] | None = None
+    skipped: tuple[Problem, ...] = ()
+    if config.labels is not None:
+        labelled, report = load_samples(config.images, config.labels, format=config.labels_format)
+        skipped = report.skipped
+    for problem in skipped:
         tell(f"skipped: {problem}")
-    weak = [weak_labels(sample, config.prompt, config.seed) for sample in labelled]
+    weak = _prompted(config, labelled or ())
     validation = None
     if config.val_labels is not None:
         validation, _ = load_samples(config.images, config.val_labels, format=config.val_labels_format)
@@ -100,16 +108,23 @@ def run(
     folder = RunFolder(config.out)
     accelerator = make_accelerator(config, folder)
     segmenter = load_segmenter(config.model, device=str(accelerator.device), precision=config.precision)
-    hint = tiny_object_hint(labelled, segmenter.input_size) if config.views.tile is None else None
+    hint = tiny_object_hint(labelled or (), segmenter.input_size) if config.views.tile is None else None
     if hint is not None:
         tell(f"note: {hint}")
     add_lora(segmenter, config.lora, seed=config.seed)
     objective = build_objective(config.objective, segmenter)
-    masks = [scorable(sample) for sample in labelled] if objective.needs_masks else None
+    if objective.needs_masks and labelled is None:
+        raise WesamError(f"objective {config.objective.name}: expected labels with masks, got no labels")
+    masks = [scorable(sample) for sample in labelled or ()] if objective.needs_masks else None
     # Only now, when all that was given has proved usable, is anything written.
     with folder.writing():
         if accelerator.is_main_process:
             folder.open(config, resume)
+        accelerator.wait_for_everyone()
+        if labelled is None:
+            kept_aside = {sample.id for sample in validation or ()}
+            weak = _prompted(config, automatic_labels(config, accelerator, segmenter, folder, kept_aside, tell))
+        if accelerator.is_main_process:
             keep_same_samples(folder.samples, weak)
         accelerator.wait_for_everyone()
         trained = train(config, accelerator, objective, weak, folder, masks, on_progress, tell)
@@ -121,7 +136,7 @@ def run(
             "objective": config.objective.name,
             "images": len(weak),
             "instances": sum(len(sample.instances) for sample in weak),
-            "skipped": [str(problem) for problem in report.skipped],
+            "skipped": [str(problem) for problem in skipped],
             "steps": trained.steps,
             "resumed_from": trained.resumed_from,
             "seconds": round(trained.seconds, 1),
@@ -133,6 +148,11 @@ def run(
         }
         folder.write_summary(summary)
         return AdaptResult(folder.root, folder.adapter, summary, evaluation)
+
+
+def _prompted(config: RunConfig, samples: Sequence[Sample]) -> list[Sample]:
+    """The samples with what of their labels the run prompts with."""
+    return [weak_labels(sample, config.prompt, config.seed) for sample in samples]
 
 
 def _look_at_result(

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from tests.automatic.conftest import PatchSegmenter, picture
+from wesam.automatic.cache import CandidateCache
 from wesam.automatic.generate import AutomaticPrompts, automatic_prompts
 from wesam.automatic.settings import AutomaticSettings, GridSettings
 from wesam.errors import WesamError
@@ -29,7 +30,11 @@ def images(tmp_path: Path) -> Path:
 
 def found(images: Path, segmenter: PatchSegmenter, settings: AutomaticSettings = SETTINGS) -> AutomaticPrompts:
     samples, _ = load_unlabelled(images)
-    return automatic_prompts(segmenter, samples, images.parent / "cache", settings)
+    return automatic_prompts(segmenter, samples, cache(images, segmenter), settings)
+
+
+def cache(images: Path, segmenter: PatchSegmenter) -> CandidateCache:
+    return CandidateCache(images.parent / "cache", segmenter, SETTINGS.grid)
 
 
 def test_finds_the_objects_of_a_set(images: Path, patches: PatchSegmenter) -> None:
@@ -58,7 +63,7 @@ def test_what_is_written_is_read_back_as_labels(images: Path, patches: PatchSegm
 
 def test_a_killed_run_goes_on_and_other_thresholds_ask_nothing(images: Path, patches: PatchSegmenter) -> None:
     first, _ = load_unlabelled(images)
-    automatic_prompts(patches, first[:1], images.parent / "cache", SETTINGS)
+    automatic_prompts(patches, first[:1], cache(images, patches), SETTINGS)
     assert patches.asked == 256
     found(images, patches)
     assert patches.asked == 3 * 256

@@ -18,8 +18,8 @@ def test_unknown_settings_are_refused_by_name() -> None:
 
 
 def test_missing_and_wrong_values_name_the_field() -> None:
-    with pytest.raises(WesamError, match="labels: expected a value, got none"):
-        make_config({key: value for key, value in BASE.items() if key != "labels"})
+    with pytest.raises(WesamError, match="images: expected a value, got none"):
+        make_config({key: value for key, value in BASE.items() if key != "images"})
     with pytest.raises(WesamError, match="steps: .*greater than or equal to 1.*got 0"):
         make_config(BASE, overrides=["steps=0"])
 

@@ -43,7 +43,12 @@ class CandidateCache:
     """
 
     def __init__(
-        self, folder: Path, segmenter: Segmenter, settings: GridSettings, tile: int | None, overlap: int
+        self,
+        folder: Path,
+        segmenter: Segmenter,
+        settings: GridSettings,
+        tile: int | None = None,
+        overlap: int = 0,
     ) -> None:
         self.folder = folder
         self._segmenter = segmenter

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from wesam.automatic.cache import CandidateCache
 from wesam.automatic.select import Thresholds, choose_thresholds, select_masks
 from wesam.automatic.settings import AutomaticSettings
 from wesam.errors import WesamError
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+    from wesam.automatic.cache import CandidateCache
     from wesam.automatic.candidates import Candidates
     from wesam.segmenters.base import Segmenter
 
@@ -65,11 +65,9 @@ class AutomaticPrompts:
 def automatic_prompts(
     segmenter: Segmenter,
     samples: Sequence[Sample],
-    cache: Path,
+    cache: CandidateCache,
     settings: AutomaticSettings | None = None,
     *,
-    tile: int | None = None,
-    overlap: int = 0,
     on_image: Callable[[Sample], None] | None = None,
 ) -> AutomaticPrompts:
     """Asks about a grid of points on every image, and keeps the masks that are sure, stable and not found twice.
@@ -78,21 +76,19 @@ def automatic_prompts(
 
     Args:
         samples: images; instances that they have are not looked at.
-        cache: folder of what the network answered (see `CandidateCache`). Asked again with other thresholds, or after a
-            kill, only images that are new to it cost time.
-        settings: None for the defaults.
-        tile, overlap: see `find_candidates`.
+        cache: of this segmenter's answers. Asked again with other thresholds, or after a kill, only images that are new
+            to it cost time.
+        settings: how to choose among the answers; None for the defaults. The grid is the cache's.
         on_image: called after each image that was asked about, for a progress display.
 
     Raises:
         WesamError: if an image cannot be read, the cache cannot be written, or no mask of any image survives.
     """
     settings = settings or AutomaticSettings()
-    kept = CandidateCache(cache, segmenter, settings.grid, tile, overlap)
 
     def asked() -> Iterator[Candidates]:
         for sample in samples:
-            yield kept.get(sample)
+            yield cache.get(sample)
             if on_image is not None:
                 on_image(sample)
 
@@ -101,7 +97,7 @@ def automatic_prompts(
     prompted = []
     count, best_iou, best_stability = 0, 0.0, 0.0
     for sample in samples:
-        candidates = kept.get(sample)
+        candidates = cache.get(sample)
         count += len(candidates)
         best_iou = float(candidates.iou.max(initial=best_iou))
         best_stability = float(candidates.stability.max(initial=best_stability))

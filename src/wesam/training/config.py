@@ -8,6 +8,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from wesam.automatic.settings import AutomaticSettings
 from wesam.errors import WesamError
 from wesam.objectives.registry import ObjectiveSettings
 from wesam.objectives.wesam import WesamSettings
@@ -54,7 +55,10 @@ class RunConfig(BaseModel):
 
     model: str = Field(description="hub id, Transformers folder, original .pth, or a bundled model's name")
     images: Path = Field(description="folder of images")
-    labels: Path = Field(description="weak labels, a file or a folder; boxes alone are enough")
+    labels: Path | None = Field(
+        default=None,
+        description="weak labels, a file or a folder; boxes alone are enough. None: prompts are found automatically",
+    )
     labels_format: str | None = Field(default=None, description="of `labels`, as --format; None: told by the content")
     out: Path = Field(description="run folder; made if absent")
     val_labels: Path | None = Field(
@@ -64,6 +68,7 @@ class RunConfig(BaseModel):
         default=None, description="of `val_labels`, as --val-format; None: told by the content"
     )
     prompt: PromptKind = Field(default="auto", description="which of the labels to prompt with")
+    automatic: AutomaticSettings = Field(default_factory=AutomaticSettings)
 
     objective: ObjectiveSettings = Field(default_factory=WesamSettings)
     lora: LoraSettings = Field(default_factory=LoraSettings)

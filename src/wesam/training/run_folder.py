@@ -46,6 +46,8 @@ class RunFolder:
         self.candidates = root / "candidates"
         self.adapter = root / "adapter"
         self.samples = root / "samples.json"
+        self.prompts = root / "prompts.json"
+        self.automatic = root / "automatic"
         self.previews = root / "previews"
         self.summary = root / "summary.json"
         # Held by the operating system, so that a killed run leaves no lock behind.

@@ -1,0 +1,62 @@
+"""What a run adapts to where nobody has labelled anything."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Collection
+
+from accelerate import Accelerator
+
+from wesam.automatic.cache import CandidateCache
+from wesam.automatic.generate import automatic_prompts
+from wesam.errors import WesamError
+from wesam.labels.check import load_samples
+from wesam.labels.unlabelled import load_unlabelled
+from wesam.segmenters.base import Segmenter
+from wesam.training.config import RunConfig
+from wesam.training.run_folder import RunFolder
+from wesam.types import Sample
+
+
+def automatic_labels(
+    config: RunConfig,
+    accelerator: Accelerator,
+    segmenter: Segmenter,
+    folder: RunFolder,
+    left_out: Collection[str],
+    tell: Callable[[str], None],
+) -> list[Sample]:
+    """The prompts in the run's `prompts.json`, which the source model makes at the run's beginning.
+
+    They are read from the file even when they were made just now: this run, a resumed one, and one that is given the
+    file as its labels see the same. With several processes each asks about its share of the images, and a killed run
+    goes on where it was.
+
+    Args:
+        left_out: ids of images that are not adapted to: those kept for validation.
+        tell: is told what was found.
+
+    Raises:
+        WesamError: if there is no usable image, or no mask survives.
+    """
+    if not folder.prompts.exists():
+        samples, problems = load_unlabelled(config.images)
+        samples = [sample for sample in samples if sample.id not in left_out]
+        if not samples:
+            raise WesamError(f"{config.images}: expected images beside those of val_labels to adapt to, found none")
+        for problem in problems:
+            tell(f"skipped: {problem}")
+        tell(f"no labels: the source model is asked about a grid of points on {len(samples)} images")
+        tile, overlap = config.views.tile, config.views.overlap
+        with segmenter.anchor():
+            cache = CandidateCache(folder.automatic, segmenter, config.automatic.grid, tile, overlap)
+            for sample in samples[accelerator.process_index :: accelerator.num_processes]:
+                cache.get(sample)
+            accelerator.wait_for_everyone()
+            if accelerator.is_main_process:
+                found = automatic_prompts(segmenter, samples, cache, config.automatic)
+                tell(f"automatic prompts: {found}")
+                found.write(folder.prompts)
+                shutil.rmtree(folder.automatic)
+        accelerator.wait_for_everyone()
+    return load_samples(config.images, folder.prompts)[0]
