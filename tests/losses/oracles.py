@@ -119,3 +119,12 @@ def projection(logits: Tensor, box: list[float]) -> float:
         squares = sum(a * a for a in projection) + sum(b * b for b in target)
         loss += 1 - 2 * overlap / squares
     return loss
+
+
+def partial(logits: Tensor, known: dict[tuple[int, int], bool]) -> float:
+    """One instance, (H, W): cross-entropy of the known places, half for those on the object and half for those off."""
+    sides: dict[bool, list[float]] = {}
+    for (row, column), on in known.items():
+        p = sigmoid(float(logits[row, column]))
+        sides.setdefault(on, []).append(-math.log(p if on else 1 - p))
+    return sum(sum(side) / len(side) for side in sides.values()) / len(sides) if sides else 0.0

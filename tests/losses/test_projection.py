@@ -23,6 +23,24 @@ def test_a_mask_that_touches_all_sides_is_perfect_whatever_its_shape() -> None:
     assert projection_loss(cross, torch.tensor([[2.0, 1.0, 8.0, 6.0]])).item() > 0.05
 
 
+def test_with_slack_nothing_is_asked_near_the_edges() -> None:
+    boxes = torch.tensor([[2.0, 2.0, 6.0, 6.0]])
+    for start, end, perfect in ((2, 6, True), (1, 7, True), (3, 5, True), (0, 6, False), (4, 5, False)):
+        filled = torch.full((1, 8, 8), -40.0)
+        filled[0, start:end, start:end] = 40
+        # The centres of rows 1 and 2, 5 and 6 are half a cell from an edge: nearer than 0.2 of 4 cells.
+        loss = projection_loss(filled, boxes, slack=0.2).item()
+        assert (loss < 1e-5) == perfect, (start, end)
+        assert (projection_loss(filled, boxes).item() < 1e-5) == ((start, end) == (2, 6))
+
+
+def test_a_box_within_its_own_slack_asks_for_nothing_but_still_forbids_the_rest() -> None:
+    speck = torch.tensor([[2.45, 2.45, 2.95, 2.95]])
+    for value, least, most in ((-40.0, 0.0, 1e-5), (40.0, 1.99, 2.0)):
+        loss = projection_loss(torch.full((1, 8, 8), value), speck, slack=0.4).item()
+        assert least <= loss <= most + 1e-6
+
+
 def test_without_a_box_there_is_neither_loss_nor_gradient() -> None:
     logits = torch.randn(2, 4, 4, requires_grad=True)
     boxes = torch.tensor([[0.0, 0.0, 2.0, 2.0], [float("nan")] * 4])

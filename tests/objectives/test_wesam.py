@@ -1,16 +1,20 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 from tests.losses import oracles
-from tests.objectives.scenes import adapted_segmenter, make_batch, only_image, only_rows
+from tests.objectives.scenes import GRID, adapted_segmenter, make_batch, only_image, only_rows
 from wesam.errors import WesamError
+from wesam.objectives.granularity import consistent_logits
 from wesam.objectives.wesam import WesamObjective, WesamSettings
 from wesam.segmenters.lora import adapter_parameters, adapter_state, load_adapter_state, use_adapter_weights
 from wesam.segmenters.sam import SamSegmenter
-from wesam.types import MaskPrediction
+from wesam.types import MaskPrediction, Prompts
 from wesam.views.batch import Batch
 
 MASK_LOSSES = ("self_training", "focal", "dice", "iou", "anchor")
@@ -40,7 +44,8 @@ def slow_losses(
             return features[0], segmenter.decode(features, batch.prompts[row : row + 1], torch.tensor([0]))
 
     own = adapter_state(segmenter)
-    names = ("focal", "dice", "iou", "anchor", "box_projection", "anchor_agreement", "teacher_area", "predicted_iou")
+    names = ("focal", "dice", "iou", "anchor", "anchor_agreement", "teacher_area", "predicted_iou")
+    names += ("box_projection", "points", "coarse")
     losses: dict[str, list[list[float]]] = {name: [[] for _ in range(images)] for name in names}
     queries: list[list[float] | None] = []
     keys: list[list[float] | None] = []
@@ -61,6 +66,9 @@ def slow_losses(
         if s.box_clip:
             t = t * touching(box, s.box_slack, len(t))
         losses["box_projection"][image].append(oracles.projection(y, box) if s.box_projection_weight else 0.0)
+        points, outline = known_places(batch, row, segmenter.input_size)
+        losses["points"][image].append(oracles.partial(y, points) if s.point_weight else 0.0)
+        losses["coarse"][image].append(oracles.partial(y, outline) if s.coarse_weight else 0.0)
         soft = torch.where(t == (taught > 0), taught.sigmoid(), t.float())
         sure = (2 * soft - 1).abs() * (1 if w is None else w) if s.confidence_weighting else w
         target = soft if s.soft_targets else t
@@ -97,8 +105,31 @@ def slow_losses(
         + s.anchor_weight * means["anchor"]
         + s.contrastive_weight * means["contrastive"]
         + s.box_projection_weight * means["box_projection"]
+        + s.point_weight * means["points"]
+        + s.coarse_weight * means["coarse"]
     )
     return means
+
+
+def known_places(batch: Batch, row: int, input_size: int) -> tuple[dict, dict]:
+    """Cells that the points, and cells that the outline of an object speak of: {(row, column): on it or not}.
+
+    For points in the middle of a cell, neighbours whose points do not count, and a band of one cell.
+    """
+    points, outline = {}, {}
+    if batch.prompts.points is not None and batch.prompts.point_labels is not None:
+        for (x, y), label in zip(
+            batch.prompts.points[row].tolist(), batch.prompts.point_labels[row].tolist(), strict=True
+        ):
+            if label >= 0:
+                cell = input_size / batch.valid.shape[1]
+                points[int((y + 0.5) / cell), int((x + 0.5) / cell)] = label == 1
+    if batch.outlines is not None:
+        for place in np.ndindex(*batch.outlines.shape[1:]):
+            distance = float(batch.outlines[row][place])
+            if abs(distance) >= 1:
+                outline[place] = distance > 0
+    return points, outline
 
 
 def touching(box: list[float], slack: float, size: int) -> Tensor:
@@ -155,6 +186,50 @@ def test_the_anchors_weight_moves_in_a_straight_line() -> None:
         objective.progress = progress
         losses = objective(batch)
         torch.testing.assert_close(losses["total"], constant["total"] + (weight - 2) * losses["anchor"])
+
+
+def test_points_and_outlines_equal_the_slow_formulas() -> None:
+    batch, segmenter = with_points_and_outlines(make_batch((3, 1))), adapted_segmenter(seed=1)
+    settings = WesamSettings(
+        point_weight=0.5, points_of_others=False, coarse_weight=0.25, coarse_band=0, teacher="shared"
+    )
+    losses = WesamObjective(segmenter, settings)(batch)
+    expected = slow_losses(segmenter, adapter_state(segmenter), batch, settings)
+    assert {name: loss.item() for name, loss in losses.items()} == pytest.approx(expected, rel=2e-4, abs=1e-6)
+    assert losses["points"] > 0
+    assert losses["coarse"] > 0
+
+
+def with_points_and_outlines(batch: Batch) -> Batch:
+    """The second object also has clicks in the middle of a cell, which is 4 pixels wide, and the third an outline."""
+    count = len(batch.prompts)
+    points = torch.zeros(count, 2, 2)
+    labels = torch.full((count, 2), -1)
+    points[1] = torch.tensor([[9.5, 21.5], [41.5, 1.5]])
+    labels[1] = torch.tensor([1, 0])
+    outlines = torch.full((count, GRID, GRID), torch.nan)
+    across = torch.arange(GRID) - 7.5
+    outlines[2] = 4 - torch.maximum(across[:, None].abs(), across.abs())
+    return replace(batch, prompts=Prompts(batch.prompts.boxes, points, labels), outlines=outlines)
+
+
+@pytest.mark.parametrize("teacher", ["shared", "ema"])
+def test_teacher_and_anchor_answer_in_the_labels_granularity(teacher: str) -> None:
+    batch = with_points_and_outlines(make_batch((3, 2)))
+    settings = WesamSettings.model_validate({"teacher": teacher, "granularity": "label"})
+    segmenter = adapted_segmenter(drift=0)
+    objective = WesamObjective(segmenter, settings)
+    with torch.no_grad():
+        features = segmenter.encode(batch.weak)
+        asked = (features, batch.prompts, batch.image_index)
+        single = segmenter.decode(*asked).logits
+        expected = consistent_logits(single, segmenter, *asked, batch.outlines) > 0
+    assert not torch.equal(expected[1:3], single[1:3] > 0)  # the random decoder's four answers differ
+    assert torch.equal(objective.anchor(segmenter, batch).masks, expected)
+    losses = objective(batch)
+    assert losses["anchor_agreement"].item() == 1  # a fresh teacher's answers are the anchor's
+    losses["total"].backward()
+    assert any(p.grad is not None and p.grad.any() for _, p in adapter_parameters(segmenter))
 
 
 @pytest.mark.parametrize("teacher", ["shared", "ema"])
@@ -269,14 +344,17 @@ def test_the_state_of_one_teacher_is_refused_by_the_other() -> None:
         ("anchor", {"weak", "strong"}),
         ("contrastive", {"weak"}),
         ("box_projection", {"strong"}),
+        ("point", {"strong"}),
+        ("coarse", {"strong"}),
     ],
 )
 def test_each_loss_sends_gradients_through_its_own_looks(teacher: str, term: str, looks: set[str]) -> None:
     weights = {
-        f"{name}_weight": float(name == term) for name in ("self_training", "anchor", "contrastive", "box_projection")
+        f"{name}_weight": float(name == term)
+        for name in ("self_training", "anchor", "contrastive", "box_projection", "point", "coarse")
     }
     objective = WesamObjective(adapted_segmenter(), WesamSettings.model_validate({"teacher": teacher, **weights}))
-    batch = make_batch()
+    batch = with_points_and_outlines(make_batch())
     batch.weak.requires_grad_()
     batch.strong.requires_grad_()
     objective(batch)["total"].backward()

@@ -20,6 +20,7 @@ def batch(counts: list[int]) -> Batch:
         image_index=torch.arange(images).repeat_interleave(torch.tensor(counts)),
         instance_ids=tuple(map(str, range(instances))),
         valid=torch.arange(images).float()[:, None, None].expand(-1, 4, 4),
+        outlines=-torch.arange(instances).float()[:, None, None].expand(-1, 4, 4),
         masks=torch.arange(instances).float()[:, None, None].expand(-1, 4, 4),
     )
 
@@ -33,7 +34,7 @@ def test_parts_hold_every_image_once_with_its_own_instances(parts: int) -> None:
     assert sum((piece.sample_ids for piece in pieces), ()) == whole.sample_ids
     assert sum((piece.keys for piece in pieces), ()) == whole.keys
     assert sum((piece.instance_ids for piece in pieces), ()) == whole.instance_ids
-    for name in ("weak", "strong", "valid", "masks"):
+    for name in ("weak", "strong", "valid", "outlines", "masks"):
         assert torch.equal(torch.cat([getattr(piece, name) for piece in pieces]), getattr(whole, name))
     for piece in pieces:
         owners = [piece.sample_ids[image] for image in piece.image_index.tolist()]

@@ -5,8 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+# Where nothing is left to compare (a box narrower than a cell, with slack) the loss is 0, not 1.
+_TINY = 1e-6
 
-def projection_loss(logits: Tensor, boxes: Tensor) -> Tensor:
+
+def projection_loss(logits: Tensor, boxes: Tensor, slack: float = 0.0) -> Tensor:
     """Projection loss of each instance (BoxInst; Tian et al., CVPR 2021, arXiv 2012.02310, eq. 1).
 
     The largest probability of each row and of each column is compared with the box's own projection by the Dice
@@ -16,6 +19,8 @@ def projection_loss(logits: Tensor, boxes: Tensor) -> Tensor:
         logits: mask logits, (N, m, m).
         boxes: (N, 4) xyxy in cells of the mask grid; a cell that a box covers in part has that share as target.
             NaN rows (no box) are allowed.
+        slack: rows and columns whose centre is nearer to an edge than this share of the box's side are not
+            compared, since people draw sloppily. Not in the paper, which is 0.
 
     Returns:
         (N,) losses in [0, 2]; 0 where there is no box.
@@ -28,8 +33,8 @@ def projection_loss(logits: Tensor, boxes: Tensor) -> Tensor:
     known = ~boxes.isnan().any(1)
     x0, y0, x1, y1 = boxes.nan_to_num().float().unbind(1)
     probabilities = logits.float().sigmoid()
-    columns = _squared_dice(probabilities.amax(1), interval_cover(x0, x1, logits.shape[2]))
-    rows = _squared_dice(probabilities.amax(2), interval_cover(y0, y1, logits.shape[1]))
+    columns = _squared_dice(probabilities.amax(1), x0, x1, slack)
+    rows = _squared_dice(probabilities.amax(2), y0, y1, slack)
     return torch.where(known, columns + rows, 0.0)
 
 
@@ -47,8 +52,12 @@ def interval_cover(start: Tensor, end: Tensor, cells: int) -> Tensor:
     return (torch.minimum(end[:, None], left + 1) - torch.maximum(start[:, None], left)).clamp(0, 1)
 
 
-def _squared_dice(p: Tensor, t: Tensor) -> Tensor:
-    """(N,) for (N, m); 0 where p equals t, also if t is fractional."""
-    overlap = (p * t).sum(1)
+def _squared_dice(projection: Tensor, start: Tensor, end: Tensor, slack: float) -> Tensor:
+    """(N,) for projections (N, m) and intervals (N,); 0 where they are equal, also if a cell is covered in part."""
+    cells = projection.shape[1]
+    centre = torch.arange(cells, device=start.device, dtype=start.dtype) + 0.5
+    nearest = torch.minimum((centre - start[:, None]).abs(), (centre - end[:, None]).abs())
+    compared = (nearest >= slack * (end - start)[:, None]).float()
+    p, t = compared * projection, compared * interval_cover(start, end, cells)
     total = (p * p).sum(1) + (t * t).sum(1)
-    return 1 - 2 * overlap / total.clamp_min(1e-6)
+    return 1 - (2 * (p * t).sum(1) + _TINY) / (total + _TINY)

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from wesam.objectives.anchor_cache import Anchor, AnchorCache
 from wesam.objectives.entries import Entries
+from wesam.objectives.granularity import Granularity, consistent_logits
 from wesam.segmenters.base import Segmenter
 from wesam.views.batch import Batch
 
@@ -24,10 +25,12 @@ class AnchorBranch:
     Args:
         entries: what the contrastive loss compares.
         cache_bytes: memory for answers, on the CPU; 0 asks every time.
+        granularity: which of SAM's answers counts: the single-mask output, or the one that fits the label best.
     """
 
-    def __init__(self, entries: Entries, cache_bytes: int) -> None:
+    def __init__(self, entries: Entries, cache_bytes: int, granularity: Granularity = "single") -> None:
         self.entries = entries
+        self.granularity = granularity
         self.cache = AnchorCache(cache_bytes)
 
     def __call__(self, segmenter: Segmenter, batch: Batch) -> Anchor:
@@ -47,7 +50,12 @@ class AnchorBranch:
         alone = torch.zeros_like(batch.image_index[rows])
         with segmenter.anchor(), torch.no_grad():
             features = segmenter.encode(batch.weak[image : image + 1])
-            masks = segmenter.decode(features, batch.prompts[rows], alone).logits > 0
+            prompts = batch.prompts[rows]
+            logits = segmenter.decode(features, prompts, alone).logits
+            if self.granularity == "label":
+                outlines = None if batch.outlines is None else batch.outlines[rows]
+                logits = consistent_logits(logits, segmenter, features, prompts, alone, outlines)
+            masks = logits > 0
             z, present = self.entries.pool(features, masks, alone, batch.valid[image : image + 1])
         anchor = Anchor(masks, z, present)
         self.cache.put(key, anchor)

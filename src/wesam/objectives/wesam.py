@@ -16,7 +16,8 @@ from wesam.objectives.anchor import AnchorBranch
 from wesam.objectives.base import Objective
 from wesam.objectives.ema import EmaAdapter
 from wesam.objectives.entries import Entries
-from wesam.objectives.label_knowledge import boxes_on_grid, within_boxes
+from wesam.objectives.granularity import Granularity, consistent_logits
+from wesam.objectives.label_knowledge import boxes_on_grid, outline_loss, point_loss, within_boxes
 from wesam.objectives.pseudo_labels import certainty, soft_labels
 from wesam.objectives.segmentation import FOCAL_WEIGHT, mask_losses, named, pixel_weight, predict_both
 from wesam.segmenters.sam import SamSegmenter
@@ -101,6 +102,40 @@ class WesamSettings(BaseModel):
         ge=0,
         description="by what share of its sides the box is stretched for `box_clip` (chosen here)",
     )
+    box_projection_slack: float = Field(
+        default=0.0,
+        ge=0,
+        lt=0.5,
+        description="the projection loss asks nothing of rows and columns nearer to an edge of the box than this share "
+        "of its side, for boxes drawn sloppily; BoxInst: 0",
+    )
+    point_weight: float = Field(
+        default=0.0,
+        ge=0,
+        description="of the cross-entropy of the student at the label's points (arXiv 1506.02106); paper: 0",
+    )
+    points_of_others: bool = Field(
+        default=True,
+        description="for `point_weight`: an object's positive points are negatives of the image's other objects, save "
+        "where those objects' own labels might hold them; switch off for nested objects that have points alone",
+    )
+    coarse_weight: float = Field(
+        default=0.0,
+        ge=0,
+        description="of the cross-entropy of the student against a coarse mask (polygon, brush), off its border; "
+        "paper: 0",
+    )
+    coarse_band: float = Field(
+        default=0.15,
+        ge=0,
+        description="for `coarse_weight`: nearer to the drawn border than this share of the object's size (the root of "
+        "its area), and than one cell of the mask grid, nothing is known (chosen here)",
+    )
+    granularity: Granularity = Field(
+        default="single",
+        description="which of SAM's answers teacher and anchor give: the single-mask output (paper), or, of that and "
+        "the three multimask outputs, the one that fits the label best (`label`; a second decoder pass)",
+    )
 
     ignore_padding: bool = Field(
         default=True,
@@ -115,7 +150,8 @@ class WesamSettings(BaseModel):
 
 
 class WesamObjective(Objective):
-    """``L = w_st (20 focal + dice + mse_iou) + w_anchor L_anchor + w_con L_con + w_proj L_proj``.
+    """``L = w_st (20 focal + dice + mse_iou) + w_anchor L_anchor + w_con L_con + w_proj L_proj + w_point L_point
+    + w_coarse L_coarse``.
 
     With y the mask logits of a look, p = sigmoid(y), t the pseudo-labels and a the source model's masks, both
     thresholded at logit 0 and constant:
@@ -123,7 +159,8 @@ class WesamObjective(Objective):
     * ``L_st = 20 focal(p_strong, t) + dice(p_strong, t) + (iou_head - IoU(1[y_strong > 0], t))^2``
     * ``L_anchor = dice(p_strong, a) / 2 + dice(p_weak, a) / 2``
     * L_con: weak features pooled under t against the source model's features pooled under a.
-    * L_proj: what the label's box says about p_strong (not in the paper; weight 0 there).
+    * L_proj, L_point, L_coarse: what the label's box, points and coarse mask say about p_strong (not in the paper;
+      weight 0 there). See `objectives.label_knowledge`.
 
     Means are over the instances of an image first, then over images.
 
@@ -137,7 +174,7 @@ class WesamObjective(Objective):
         super().__init__(segmenter)
         self.settings = settings
         self.entries = Entries(settings.background_negative, settings.ignore_padding)
-        self.anchor = AnchorBranch(self.entries, settings.anchor_cache_mb * 2**20)
+        self.anchor = AnchorBranch(self.entries, settings.anchor_cache_mb * 2**20, settings.granularity)
         self.ema = EmaAdapter(segmenter, settings.ema_decay) if settings.teacher == "ema" else None
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
@@ -145,9 +182,10 @@ class WesamObjective(Objective):
 
         Returns:
             "total"; the unweighted losses "self_training" with its parts "focal", "dice" and "iou", "anchor",
-            "contrastive" and "box_projection" (0 where its weight is 0); and signals of health: "anchor_agreement"
-            (mean IoU of the pseudo-labels with the source model's masks), "teacher_area" (mean share of the image
-            that a pseudo-label covers) and "predicted_iou" (what the network thinks of its masks on the weak look).
+            "contrastive", "box_projection", "points" and "coarse" (0 where their weight is 0); and signals of health:
+            "anchor_agreement" (mean IoU of the pseudo-labels with the source model's masks), "teacher_area" (mean
+            share of the image that a pseudo-label covers) and "predicted_iou" (what the network thinks of its masks
+            on the weak look).
         """
         settings, index, images = self.settings, batch.image_index, len(batch)
         weight = pixel_weight(batch, settings.ignore_padding)
@@ -155,7 +193,9 @@ class WesamObjective(Objective):
         anchor = self.anchor(self.segmenter, batch)
         averaged = self._averaged_logits(batch)
         looks = predict_both(self.segmenter, batch)
-        teacher = looks.weak.logits.detach() if averaged is None else averaged
+        teacher = averaged
+        if teacher is None:
+            teacher = self._fitting(looks.weak.logits.detach(), looks.weak_features.detach(), batch)
         pseudo_labels = teacher > 0
         boxes = boxes_on_grid(batch, self.segmenter)
         if settings.box_clip and boxes is not None:
@@ -188,14 +228,14 @@ class WesamObjective(Objective):
             form=settings.contrastive_form,
             cross_image_negatives=settings.cross_image_negatives,
         )
-        projection = looks.strong.logits.new_zeros(())
-        if settings.box_projection_weight > 0 and boxes is not None:
-            projection = image_mean(projection_loss(looks.strong.logits, boxes), index, images)
+        knowledge = self._label_losses(looks.strong.logits, batch, boxes)
         total = (
             settings.self_training_weight * self_training
             + self._anchor_weight() * anchoring
             + settings.contrastive_weight * contrast
-            + settings.box_projection_weight * projection
+            + settings.box_projection_weight * knowledge["box_projection"]
+            + settings.point_weight * knowledge["points"]
+            + settings.coarse_weight * knowledge["coarse"]
         )
         valid = batch.valid[index]
         area = (pseudo_labels * valid).sum((1, 2)) / valid.sum((1, 2)).clamp_min(1)
@@ -206,7 +246,7 @@ class WesamObjective(Objective):
                 **parts,
                 "anchor": anchoring,
                 "contrastive": contrast,
-                "box_projection": projection,
+                **knowledge,
                 "anchor_agreement": image_mean(agreement, index, images),
                 "teacher_area": image_mean(area, index, images),
                 "predicted_iou": image_mean(looks.weak.iou, index, images),
@@ -223,7 +263,30 @@ class WesamObjective(Objective):
             return None
         with self.ema.teaching(self.segmenter):
             features = self.segmenter.encode(batch.weak)
-            return self.segmenter.decode(features, batch.prompts, batch.image_index).logits
+            logits = self.segmenter.decode(features, batch.prompts, batch.image_index).logits
+            return self._fitting(logits, features, batch)
+
+    def _fitting(self, logits: Tensor, features: Tensor, batch: Batch) -> Tensor:
+        """The teacher's logits (N, m, m) of the single-mask output, or those of answers that fit the labels better."""
+        if self.settings.granularity == "single":
+            return logits
+        return consistent_logits(logits, self.segmenter, features, batch.prompts, batch.image_index, batch.outlines)
+
+    def _label_losses(self, logits: Tensor, batch: Batch, boxes: Tensor | None) -> dict[str, Tensor]:
+        """What the labels say about the student's logits (N, m, m): scalars, 0 where nothing is weighed or known.
+
+        The mean is over all objects of an image, whatever labels they have, so that one box among many clicks does not
+        weigh as much as an image full of boxes.
+        """
+        settings = self.settings
+        losses = dict.fromkeys(("box_projection", "points", "coarse"), logits.new_zeros(len(logits)))
+        if settings.box_projection_weight > 0 and boxes is not None:
+            losses["box_projection"] = projection_loss(logits, boxes, settings.box_projection_slack)
+        if settings.point_weight > 0:
+            losses["points"] = point_loss(logits, batch, self.segmenter.input_size, settings.points_of_others)
+        if settings.coarse_weight > 0 and batch.outlines is not None:
+            losses["coarse"] = outline_loss(logits, batch.outlines, settings.coarse_band)
+        return {name: image_mean(loss, batch.image_index, len(batch)) for name, loss in losses.items()}
 
     def after_step(self) -> None:
         if self.ema is not None:
