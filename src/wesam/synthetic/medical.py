@@ -25,14 +25,16 @@ def smear(rng: np.random.Generator, canvas: Canvas) -> None:
     canvas.image[:] = _rgb(rng, 0.93, 0.88, 0.90) + 0.02 * smooth_field(rng, s, s, 5)[..., None]
     radius = s * rng.uniform(0.045, 0.065)
     _red_cells(rng, canvas, _rgb(rng, 0.85, 0.62, 0.66), radius)
-    body, stain = _rgb(rng, 0.78, 0.72, 0.86), _rgb(rng, 0.42, 0.22, 0.58)
+    body, stain = _rgb(rng, 0.78, 0.70, 0.86), _rgb(rng, 0.42, 0.22, 0.58)
     for _ in range(int(rng.integers(2, 7))):
         centre = (float(rng.uniform(0.05, 0.95) * s), float(rng.uniform(0.05, 0.95) * s))
         reach = radius * rng.uniform(1.3, 2.3)
-        mask = shapes.pick(rng, ((shapes.blob, 0.6), (shapes.ellipse, 0.4)))(rng, s, centre, reach)
+        mask = shapes.pick(rng, ((shapes.blob, 0.4), (shapes.island, 0.3), (shapes.branching, 0.3)))(
+            rng, s, centre, reach
+        )
         if (mask & (canvas.labels > 0)).sum() > 0.15 * mask.sum():
             continue
-        cell = canvas.paint(rng, mask, body, strength=0.4, soft=1.2, opacity=rng.uniform(0.6, 0.9))
+        cell = canvas.paint(rng, mask, body, strength=0.4, soft=1.2, opacity=rng.uniform(0.55, 0.85))
         if cell:
             _nucleus(rng, canvas, mask, centre, reach, stain)
 
@@ -82,15 +84,17 @@ def ultrasound(rng: np.random.Generator, canvas: Canvas) -> None:
     for _ in range(int(rng.integers(1, 4))):
         centre = (float(rng.uniform(0.15, 0.85) * s), float(rng.uniform(0.15, 0.85) * s))
         radius = s * rng.uniform(0.07, 0.24)
-        mask = shapes.pick(rng, ((shapes.blob, 0.7), (shapes.island, 0.3)))(rng, s, centre, radius)
+        mask = shapes.pick(
+            rng, ((shapes.blob, 0.2), (shapes.island, 0.3), (shapes.vessel, 0.25), (shapes.branching, 0.25))
+        )(rng, s, centre, radius)
         if (mask & (canvas.labels > 0)).any():
             continue
         x, _, w, _ = cv2.boundingRect(mask)
         canvas.image[int(centre[1]) :, x : x + w] *= rng.uniform(1.0, 1.3)  # more echo behind a cyst
-        tone = np.full(3, rng.uniform(0.05, 0.22), np.float32)
-        canvas.paint(rng, mask, tone, strength=0.1, soft=rng.uniform(1.5, 4.0), opacity=rng.uniform(0.6, 0.95))
+        tone = np.full(3, rng.uniform(0.03, 0.15), np.float32)
+        canvas.paint(rng, mask, tone, strength=0.1, soft=rng.uniform(1.5, 4.0), opacity=rng.uniform(0.65, 0.95))
     grey = canvas.image[..., 0]
-    grain = [cv2.GaussianBlur(rng.standard_normal((s, s), np.float32), (0, 0), 1.6, sigmaY=0.9) for _ in range(2)]
+    grain = [cv2.GaussianBlur(rng.standard_normal((s, s), np.float32), (0, 0), 1.8, sigmaY=0.9) for _ in range(2)]
     speckle = np.hypot(*grain)
     fade = np.linspace(rng.uniform(1.0, 1.4), rng.uniform(0.3, 0.8), s, dtype=np.float32)[:, None]
     canvas.image[:] = (np.clip(grey, 0.02, 1) * (0.25 + 0.75 * speckle / speckle.mean()) * fade)[..., None]
@@ -108,13 +112,15 @@ def endoscopy(rng: np.random.Generator, canvas: Canvas) -> None:
         canvas.image *= (1 - rng.uniform(0.2, 0.5) * dark / (dark.max() + 1e-6))[..., None]
     for _ in range(int(rng.integers(1, 4))):
         centre = (float(rng.uniform(0.25, 0.75) * s), float(rng.uniform(0.25, 0.75) * s))
-        mask = shapes.pick(rng, ((shapes.blob, 0.7), (shapes.union, 0.3)))(rng, s, centre, s * rng.uniform(0.08, 0.24))
+        mask = shapes.pick(
+            rng, ((shapes.blob, 0.2), (shapes.union, 0.3), (shapes.island, 0.25), (shapes.branching, 0.25))
+        )(rng, s, centre, s * rng.uniform(0.08, 0.24))
         if (mask & (canvas.labels > 0)).any():
             continue
-        tone = mucosa * rng.uniform(0.9, 1.3) + rng.normal(0, 0.04, 3).astype(np.float32)
+        tone = mucosa * rng.uniform(1.05, 1.35) + rng.normal(0, 0.04, 3).astype(np.float32)
         soft = rng.uniform(1.0, 3.0)
         canvas.paint(
-            rng, mask, tone, strength=0.5, shading=rng.uniform(0.1, 0.3), soft=soft, opacity=rng.uniform(0.5, 0.9)
+            rng, mask, tone, strength=0.5, shading=rng.uniform(0.1, 0.25), soft=soft, opacity=rng.uniform(0.5, 0.9)
         )
     for _ in range(int(rng.integers(3, 14))):  # wet highlights, on and off the polyps
         spot = shapes.blob(rng, s, (float(rng.uniform(0, s)), float(rng.uniform(0, s))), s * rng.uniform(0.008, 0.03))

@@ -1,12 +1,13 @@
 """Target family *natural*: landscapes and still lives of shapes and textures the source never uses.
 
-Fractal outlines (midpoint displacement), superellipses and spirals, filled with domain-warped noise.
+Fractal outlines (midpoint displacement), superellipses, spirals and forking plants, filled with domain-warped noise.
 """
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from wesam.synthetic import shapes
 from wesam.synthetic.canvas import Canvas, Float
@@ -57,7 +58,26 @@ def snail(rng: np.random.Generator, size: int, centre: tuple[float, float], radi
     return mask
 
 
-_THINGS = ((crag, 0.45), (pebble, 0.35), (snail, 0.2))
+def fern(rng: np.random.Generator, size: int, centre: tuple[float, float], radius: float) -> shapes.Mask:
+    """A plant: a stem that forks, its twigs ending in leaves."""
+    mask = np.zeros((size, size), np.uint8)
+
+    def grow(foot: NDArray[np.float64], angle: float, length: float, depth: int) -> None:
+        tip = foot + length * np.array([np.cos(angle), np.sin(angle)])
+        cv2.line(mask, tuple(foot.astype(int).tolist()), tuple(tip.astype(int).tolist()), 1, max(2, int(length / 5)))
+        if depth == 0:
+            leaf = (max(2, int(length * 0.5)), max(2, int(length * 0.3)))
+            cv2.ellipse(mask, tuple(tip.astype(int).tolist()), leaf, float(np.degrees(angle)), 0, 360, 1, -1)
+            return
+        for turn in rng.uniform(0.35, 0.8) * np.array([-1, 0, 1]) + rng.normal(0, 0.15, 3):
+            grow(tip, angle + float(turn), length * rng.uniform(0.6, 0.75), depth - 1)
+
+    foot = np.array([centre[0], centre[1] + radius])
+    grow(foot, float(rng.normal(-np.pi / 2, 0.2)), radius * 0.7, 2)
+    return mask
+
+
+_THINGS = ((crag, 0.3), (pebble, 0.15), (snail, 0.25), (fern, 0.3))
 
 
 def _cloth(rng: np.random.Generator, size: int, colour: Float) -> Float:
@@ -68,8 +88,8 @@ def _cloth(rng: np.random.Generator, size: int, colour: Float) -> Float:
     u, v = (bend * cv2.resize(spectral_noise(rng, 64, 1.8), (size, size)) for _ in range(2))
     zoom = rng.uniform(0.5, 1.5)
     warped = cv2.remap(noise, x * zoom + u, y * zoom + v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
-    other = 0.6 * colour + 0.4 * random_colour(rng)
-    blend = 1 / (1 + np.exp(-2 * warped))[..., None]
+    other = random_colour(rng)  # patches inside a thing contrast as much as its outline
+    blend = 1 / (1 + np.exp(-4 * warped))[..., None]
     return np.asarray(colour * blend + other * (1 - blend), np.float32)
 
 
@@ -86,12 +106,12 @@ def natural(rng: np.random.Generator, canvas: Canvas) -> None:
         _clad(rng, canvas, hill, np.clip(ground * rng.uniform(0.6, 1.4), 0, 1).astype(np.float32))
     for radius in sorted(s * np.exp(rng.uniform(np.log(0.04), np.log(0.3), int(rng.integers(3, 10)))), reverse=True):
         centre = (float(rng.uniform(0, s)), float(rng.uniform(0.3, 1) * s))
-        _clad(rng, canvas, shapes.pick(rng, _THINGS)(rng, s, centre, float(radius)), random_colour(rng), shadow=0.4)
+        _clad(rng, canvas, shapes.pick(rng, _THINGS)(rng, s, centre, float(radius)), random_colour(rng), shadow=0.2)
     canvas.image *= (1 + 0.15 * smooth_field(rng, s, s))[..., None]
 
 
 def _clad(rng: np.random.Generator, canvas: Canvas, mask: shapes.Mask, colour: Float, shadow: float = 0.0) -> None:
     """Paint an instance, then lay its cloth over the flat colour, keeping the shading."""
-    if canvas.paint(rng, mask, np.full(3, 0.5, np.float32), strength=0.0, shading=0.3, shadow=shadow, soft=0.6):
+    if canvas.paint(rng, mask, np.full(3, 0.5, np.float32), strength=0.0, shading=0.15, shadow=shadow, soft=0.6):
         cloth = 2 * _cloth(rng, canvas.size, colour)
         canvas.image[mask > 0] *= cloth[mask > 0]

@@ -1,4 +1,4 @@
-"""Target family *robotic*: a table top of boxes and cans, touching, under tilted light."""
+"""Target family *robotic*: a table top of boxes, brackets and cans, touching, under tilted light."""
 
 from __future__ import annotations
 
@@ -17,11 +17,29 @@ def _cuboid(rng: np.random.Generator, centre: tuple[float, float], radius: float
     up, base = np.array([0.0, -height]), np.asarray(centre)
     near, left, right, far = base + a + b, base - a + b, base + a - b, base - a - b
     faces = [
-        ((left, near, near + up, left + up), rng.uniform(0.6, 0.9)),
-        ((near, right, right + up, near + up), rng.uniform(0.35, 0.65)),
-        ((left + up, near + up, right + up, far + up), rng.uniform(0.95, 1.15)),
+        ((left, near, near + up, left + up), rng.uniform(0.55, 0.8)),
+        ((near, right, right + up, near + up), rng.uniform(0.2, 0.5)),
+        ((left + up, near + up, right + up, far + up), rng.uniform(1.0, 1.3)),
     ]
     return [(np.array(corners, np.float32), light) for corners, light in faces]
+
+
+def _bracket(rng: np.random.Generator, centre: tuple[float, float], radius: float) -> list[tuple[Float, float]]:
+    """An angle, a channel or a tee, cut from a thick plate: walls, then the top."""
+    plans = (
+        [(-1, -1), (1, -1), (1, -0.4), (-0.3, -0.4), (-0.3, 1), (-1, 1)],
+        [(-1, -1), (1, -1), (1, 1), (0.5, 1), (0.5, -0.4), (-0.5, -0.4), (-0.5, 1), (-1, 1)],
+        [(-1, -1), (1, -1), (1, -0.4), (0.3, -0.4), (0.3, 1), (-0.3, 1), (-0.3, -0.4), (-1, -0.4)],
+    )
+    angle, height = rng.uniform(0, 2 * np.pi), radius * rng.uniform(0.15, 0.5)
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    base = radius * (np.array(plans[rng.integers(len(plans))]) @ turn.T) * [1, 0.6] + centre
+    top = base - [0, height]
+    walls = [
+        (np.array([base[i - 1], base[i], top[i], top[i - 1]], np.float32), float(rng.uniform(0.2, 0.7)))
+        for i in range(len(base))
+    ]
+    return [*walls, (top.astype(np.float32), float(rng.uniform(1.0, 1.3)))]
 
 
 def _can(rng: np.random.Generator, centre: tuple[float, float], radius: float) -> list[tuple[Float, float]]:
@@ -40,11 +58,12 @@ def robotic(rng: np.random.Generator, canvas: Canvas) -> None:
     canvas.image[:] = material(rng, s, s, random_colour(rng), 0.6)
     lamp = rng.uniform(0, 2 * np.pi)
     cluster = rng.uniform(0.35, 0.65, 2) * s
+    stock = [random_colour(rng) for _ in range(2)]  # a shelf of one maker: neighbours share their colours
     places = cluster + rng.normal(0, s * rng.uniform(0.12, 0.22), (int(rng.integers(4, 15)), 2))
     for x, y in places[np.argsort(places[:, 1])]:
         radius = s * rng.uniform(0.06, 0.17)
-        faces = (_cuboid if rng.uniform() < 0.65 else _can)(rng, (float(x), float(y)), radius)
-        colour = random_colour(rng)
+        faces = (_cuboid, _bracket, _can)[rng.choice(3, p=(0.25, 0.55, 0.2))](rng, (float(x), float(y)), radius)
+        colour = np.clip(stock[rng.integers(2)] * rng.uniform(0.85, 1.15), 0, 1).astype(np.float32)
         parts = []
         for outline, _ in faces:
             part = np.zeros((s, s), np.uint8)
@@ -56,10 +75,10 @@ def robotic(rng: np.random.Generator, canvas: Canvas) -> None:
         shown = whole > 0
         for part, (_, light) in zip(parts, faces, strict=True):
             canvas.image[(part > 0) & shown] *= light
-        if rng.uniform() < 0.6:  # a printed label
+        if rng.uniform() < 0.8:  # a printed label
             print_ = parts[-1 if rng.uniform() < 0.5 else 0] > 0
             ink = 0.5 * np.tanh(3 * piece(rng, s, s, (1.0, 4.0)))[..., None] * random_colour(rng)
-            canvas.image[print_] += (0.6 * ink)[print_]
+            canvas.image[print_] += (1.2 * ink)[print_]
     ramp = np.linspace(-0.5, 0.5, s, dtype=np.float32)
     tilt = np.cos(lamp) * ramp[None] + np.sin(lamp) * ramp[:, None]
     canvas.image *= (1 + rng.uniform(0.3, 0.9) * tilt)[..., None]
