@@ -15,8 +15,10 @@ from pydantic import BaseModel, ConfigDict
 
 from wesam.atomic import replaced_file
 from wesam.evaluation.embedding_swap import EmbeddingSwap
+from wesam.evaluation.health_curves import HEIGHT, WIDTH, health_curves
 from wesam.evaluation.metrics import SIZES
 from wesam.evaluation.scores import Evaluation, Method
+from wesam.training.watch import Selection
 
 METHOD_NAMES: dict[Method, str] = {
     "source": "source model",
@@ -111,6 +113,7 @@ def write_report(
     settings: Mapping[str, object],
     previews: Sequence[Path] = (),
     swap: EmbeddingSwap | None = None,
+    health: Selection | None = None,
 ) -> None:
     """Writes a self-contained HTML page: no other file, no script and no network is needed to read it.
 
@@ -121,6 +124,7 @@ def write_report(
         settings: what produced the model, shown in the order given; nested ones under dotted names.
         previews: pictures to embed, such as those of `previews.write_previews`; captions are the file names.
         swap: the embedding swap of the judged model, where it was measured.
+        health: how the run fared and what was chosen from it, where the model comes from a run.
     """
     environment = Environment(
         loader=PackageLoader("wesam.evaluation"),
@@ -140,6 +144,9 @@ def write_report(
         settings=_flattened(settings),
         previews=[{"name": file.stem, "uri": _embedded(file)} for file in previews],
         swap=swap,
+        health=health,
+        curves=[] if health is None else health_curves(health),
+        curve_size=(WIDTH, HEIGHT),
         version=metadata.version("wesam"),
         written=datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
     )
