@@ -22,9 +22,9 @@ PACKAGE = ROOT / "src" / "wesam"
 COMMANDS: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 
 
-def generated() -> ModuleType:
-    """The hook that writes parts of the site; `docs` is no package."""
-    spec = importlib.util.spec_from_file_location("generated", DOCS / "generated.py")
+def hook(name: str) -> ModuleType:
+    """A hook that writes parts of the site; `docs` is no package."""
+    spec = importlib.util.spec_from_file_location(name, DOCS / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -70,7 +70,7 @@ def test_settings_files_in_the_documents_are_valid(tmp_path: Path) -> None:
 
 
 def test_the_configuration_page_has_every_setting() -> None:
-    page = generated().on_page_markdown((DOCS / "configuration.md").read_text(encoding="utf-8"))
+    page = hook("generated").on_page_markdown((DOCS / "configuration.md").read_text(encoding="utf-8"))
     config = make_config({"model": "m", "images": "i", "labels": "l", "out": "o"})
     names = list(_dotted(config.model_dump()))
     assert "views.photometric.shadow_depth" in names
@@ -84,6 +84,18 @@ def _dotted(values: dict[str, Any], prefix: str = "") -> list[str]:
     for name, value in values.items():
         names += _dotted(value, f"{prefix}{name}.") if isinstance(value, dict) else [prefix + name]
     return names
+
+
+def test_formulas_are_drawn_without_a_script() -> None:
+    pytest.importorskip("latex2mathml", reason="of the docs extra")
+    page = hook("mathml").on_page_content(
+        '<p><span class="arithmatex">\\(a &lt; b\\)</span></p><div class="arithmatex">\\[\n\\frac{1}{2}\n\\]</div>'
+    )
+    assert page.count("<math") == 2
+    assert page.count('display="block"') == 1
+    assert "<mo>&lt;</mo>" in page or "<mo>&#x0003C;</mo>" in page
+    assert "<mfrac>" in page
+    assert "arithmatex" not in page
 
 
 def test_every_page_is_in_the_navigation() -> None:
