@@ -26,9 +26,8 @@ from wesam.training.config import RunConfig, make_config
 from wesam.training.loop import Progress, make_accelerator, train
 from wesam.training.run_folder import RunFolder
 from wesam.training.sample_record import keep_same_samples
+from wesam.training.watch import Selection
 from wesam.types import Sample
-
-CHECKPOINT_RULE = "The last step of the run; no mask was looked at to choose it."
 
 
 @dataclass(frozen=True)
@@ -130,7 +129,8 @@ def run(
         trained = train(config, accelerator, objective, weak, folder, masks, on_progress, tell)
         if not accelerator.is_main_process:
             return AdaptResult(folder.root, folder.adapter, {}, None)
-        evaluation = _look_at_result(config, segmenter, weak, validation, folder, tell)
+        selection = trained.selection
+        evaluation = _look_at_result(config, segmenter, weak, validation, folder, selection, tell)
         summary = {
             "model": config.model,
             "objective": config.objective.name,
@@ -141,8 +141,9 @@ def run(
             "resumed_from": trained.resumed_from,
             "seconds": round(trained.seconds, 1),
             "images_per_second": round(trained.images_per_second, 2),
-            "checkpoint_rule": CHECKPOINT_RULE,
-            "last_metrics": ([row for row in folder.read_metrics() if "event" not in row] or [{}])[-1],
+            "selection": selection.record(),
+            "health_seconds": round(selection.seconds, 1),
+            "last_metrics": ([row for row in folder.read_metrics() if "total" in row] or [{}])[-1],
             "adapter_bytes": sum(file.stat().st_size for file in folder.adapter.iterdir()),
             "evaluation": evaluation and {name: score.miou for name, score in evaluation.methods.items()},
         }
@@ -161,6 +162,7 @@ def _look_at_result(
     weak: Sequence[Sample],
     validation: Sequence[Sample] | None,
     folder: RunFolder,
+    selection: Selection,
     tell: Callable[[str], None],
 ) -> Evaluation | None:
     """Previews of the run; with validation masks also scores and the report."""
@@ -188,7 +190,8 @@ def _look_at_result(
     write_report(
         folder.root / "report.html",
         evaluation,
-        selection=CHECKPOINT_RULE,
+        selection=selection.reason,
+        health=selection,
         settings=config.model_dump(mode="json"),
         previews=pictures,
     )

@@ -53,6 +53,16 @@ def test_validation_labels_have_a_format_of_their_own(image_set: ImageSet, model
     assert (tmp_path / "told" / "evaluation.json").is_file()
 
 
+def test_not_to_adapt_is_said_plainly(image_set: ImageSet, model_folder: Path, tmp_path: Path) -> None:
+    rule = ("--set", "selection.rule=best", "--set", "selection.signals=[anchor_agreement]")
+    data = ("--images", image_set.images, "--labels", image_set.boxes, "--val-labels", image_set.masks)
+    result = wesam("adapt", "--model", model_folder, *data, "--out", tmp_path / "run", *FAST, *rule)
+    assert result.exit_code == 0, result.output
+    assert "The source model was kept." in result.output
+    assert "Do not adapt: no candidate raised anchor_agreement" in result.output
+    assert "Do not adapt: no candidate raised anchor_agreement" in (tmp_path / "run" / "report.html").read_text()
+
+
 def test_resume_needs_only_the_folder(finished_run: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(finished_run, copy)

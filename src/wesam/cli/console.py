@@ -108,6 +108,10 @@ def print_scores(evaluation: Evaluation) -> None:
 
 def print_result(result: AdaptResult) -> None:
     """Prints where a finished run's results are."""
+    selection = result.summary["selection"]
+    if not selection["adapted"]:
+        console.print("The source model was kept.", style="bold yellow")
+    say(selection["reason"])
     say(f"adapter: {result.adapter} ({result.summary['adapter_bytes'] / 1e6:.1f} MB)")
     if result.evaluation is not None:
         print_scores(result.evaluation)
