@@ -1,12 +1,12 @@
 """The recipe that trains the bundled model on procedural scenes, on CPU or GPU, resumable at any step.
 
-Run with `torchrun --nproc_per_node 2 -m wesam.synthetic.pretrain --config wesam-tiny.yaml`, or in one process
-with `python -m`. On a CPU two processes of one thread each are faster than one process of two threads.
+Run with `wesam pretrain --config wesam-tiny.yaml`, or in several processes with
+`torchrun --nproc_per_node 2 -m wesam pretrain --config wesam-tiny.yaml`. On a CPU two processes of one thread each are
+faster than one process of two threads.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import time
@@ -20,10 +20,11 @@ import torch
 import yaml
 from accelerate import Accelerator
 from accelerate.utils import DistributedDataParallelKwargs, InitProcessGroupKwargs, set_seed
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from torch import Tensor, nn
 from transformers import SamModel
 
+from wesam.errors import WesamError
 from wesam.synthetic import probe
 from wesam.synthetic.batches import Batch, sample_batch
 from wesam.synthetic.canvas import Scene
@@ -31,6 +32,7 @@ from wesam.synthetic.network import NetworkConfig
 from wesam.synthetic.pool import Pool, draw_pool
 from wesam.synthetic.ship import ship
 from wesam.synthetic.step import PretrainNet
+from wesam.training.config import describe, read_yaml
 
 
 class PretrainConfig(BaseModel):
@@ -77,8 +79,15 @@ class PretrainConfig(BaseModel):
 
 
 def load_config(path: Path) -> PretrainConfig:
-    """Read a YAML file."""
-    return PretrainConfig.model_validate(yaml.safe_load(path.read_text()) or {})
+    """Read a YAML file of settings.
+
+    Raises:
+        WesamError: if it cannot be read, or naming the setting that is wrong.
+    """
+    try:
+        return PretrainConfig.model_validate(read_yaml(path))
+    except ValidationError as error:
+        raise WesamError(f"{path}: {describe(error)}") from error
 
 
 def pretrain(config: PretrainConfig) -> Path:
@@ -274,14 +283,3 @@ class _Watch:
                 row[name] |= {"points other": ask("points", "other")["miou"]}
             row[name] = {key: round(value, 3) for key, value in row[name].items()}
         self._write({"probe": row})
-
-
-def main() -> None:
-    """Command line."""
-    parser = argparse.ArgumentParser(description="Train the bundled model on procedural scenes.")
-    parser.add_argument("--config", type=Path, required=True)
-    print(pretrain(load_config(parser.parse_args().config)))
-
-
-if __name__ == "__main__":
-    main()

@@ -162,7 +162,7 @@ def make_config(
     Raises:
         WesamError: naming the source and the field that is wrong.
     """
-    from_file = _read_yaml(file) if file is not None else {}
+    from_file = read_yaml(file) if file is not None else {}
     preset = from_file.pop("preset", preset)
     if preset not in PRESETS:
         raise WesamError(f"preset: expected one of {', '.join(PRESETS)}, got {preset!r}")
@@ -191,7 +191,12 @@ def describe(error: ValidationError) -> str:
     return "; ".join(lines)
 
 
-def _read_yaml(file: Path) -> dict[str, Any]:
+def read_yaml(file: Path) -> dict[str, Any]:
+    """A YAML file of settings.
+
+    Raises:
+        WesamError: naming the file, if it is unreadable or not a mapping.
+    """
     try:
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
