@@ -24,11 +24,6 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "model"
 
 
-@pytest.fixture(autouse=True)
-def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-
-
 def encoded(segmenter: SamSegmenter) -> torch.Tensor:
     with torch.no_grad():
         return segmenter.encode(PIXELS)
