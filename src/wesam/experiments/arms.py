@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from pydantic import ValidationError
 
 from wesam.adaptation import run
 from wesam.atomic import replaced_file
+from wesam.automatic.cache import CandidateCache
+from wesam.automatic.generate import automatic_prompts
 from wesam.errors import WesamError
 from wesam.evaluation.evaluate import evaluate
 from wesam.evaluation.scores import TRIVIAL_METHODS
@@ -27,6 +30,7 @@ from wesam.training.run_folder import RunFolder
 from wesam.types import Sample
 
 SUPERVISED = "supervised"
+AUTOMATIC = "automatic"
 _SIMULATE = "simulate."
 
 # One row of a table: "arm", "prompt" (of the test), "miou" and "dice" in percent, and "seed" where there is one.
@@ -39,7 +43,8 @@ class Arm:
 
     Keys that begin with "simulate." are fields of `SimulationSettings`: with any of them, the weak labels are not
     the pack's boxes but simulated from its masks (an arm that trains on masks has no weak labels, and ignores them).
-    All others are fields of `RunConfig`.
+    All others are fields of `RunConfig`. An arm whose name begins with "supervised" trains on masks; one whose name
+    begins with "automatic" has no labels, and the source model finds the prompts on the training images.
     """
 
     name: str
@@ -47,13 +52,17 @@ class Arm:
 
     @staticmethod
     def parse(text: str) -> Arm:
-        """From "name" or "name: key=value key=value"; a name that begins with "supervised" trains on masks."""
+        """From "name" or "name: key=value key=value"."""
         name, _, settings = text.partition(":")
         return Arm(name.strip(), tuple(settings.split()))
 
     @property
     def supervised(self) -> bool:
         return self.name.startswith(SUPERVISED)
+
+    @property
+    def automatic(self) -> bool:
+        return self.name.startswith(AUTOMATIC)
 
 
 @dataclass(frozen=True)
@@ -86,6 +95,8 @@ class Bench:
         """
         folder = self.out / arm.name.replace(" ", "-") / f"seed-{seed}"
         config = self._config(arm, seed, folder)
+        if arm.automatic:
+            config = config.model_copy(update={"labels": self._found(config, folder.parent / "prompts.json")})
         record = RunFolder(folder)
         if record.summary.exists():
             record.open(config, resume=True)  # refuses what other settings have left
@@ -98,10 +109,13 @@ class Bench:
     def _config(self, arm: Arm, seed: int, folder: Path) -> RunConfig:
         given = [*self.settings, *arm.settings]
         simulation = _simulation([text for text in given if text.startswith(_SIMULATE)])
+        prompt: PromptKind = "box"
         if arm.supervised:
-            labels, prompt = self.pack.train_masks, "box"
+            labels: Path | None = self.pack.train_masks
+        elif arm.automatic:
+            labels, prompt = None, "auto"
         elif simulation is None:
-            labels, prompt = self.pack.weak, "box"
+            labels = self.pack.weak
         else:
             labels, prompt = self._simulated(simulation, seed), "auto"
         return make_config(
@@ -129,6 +143,21 @@ class Bench:
         if not path.exists():
             masks, _ = load_samples(self.pack.images, self.pack.train_masks)
             write_coco([simulate_set(sample, settings, seed) for sample in masks], path)
+        return path
+
+    def _found(self, config: RunConfig, path: Path) -> Path:
+        """A COCO file of what the source model finds on the training images, the same for all seeds of an arm.
+
+        A run without labels would take the pack's test images as well, and have an advantage.
+        """
+        path = path.absolute()
+        if not path.exists():
+            samples, _ = load_samples(self.pack.images, self.pack.weak)
+            segmenter = load_segmenter(self.model)
+            kept = path.with_suffix("")
+            cache = CandidateCache(kept, segmenter, config.automatic.grid, config.views.tile, config.views.overlap)
+            automatic_prompts(segmenter, samples, cache, config.automatic).write(path)
+            shutil.rmtree(kept)
         return path
 
     def _scored(self, path: Path, adapter: Path | None, prompts: Sequence[PromptKind], name: str) -> list[Row]:
