@@ -8,10 +8,12 @@ import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from tests.conftest import ImageSet
 from tests.documents import README, ROOT, blocks, wesam_commands
+from tests.synthetic.test_pretrain import TINY
 from wesam import demo
 from wesam.cli import app
 from wesam.labels.check import load_samples
@@ -28,6 +30,7 @@ def desk(image_set: ImageSet, model_folder: Path, tmp_path: Path, monkeypatch: p
     shutil.copytree(image_set.images, tmp_path / "photos")
     shutil.copy(image_set.boxes, tmp_path / "boxes.json")
     shutil.copy(image_set.masks, tmp_path / "masks.json")
+    (tmp_path / "small-sam.yaml").write_text(yaml.safe_dump({**TINY, "steps": 1}))
     monkeypatch.chdir(tmp_path)
     short = {"steps": 2, "device": "cpu", "previews": 1, "trackers": []}
     monkeypatch.setitem(PRESETS, "default", {**PRESETS["default"], **short})
@@ -42,6 +45,8 @@ def run(arguments: list[str], model: Path) -> str:
     arguments = [str(model) if argument == MODEL else argument for argument in arguments]
     if arguments[0] == "demo":
         arguments += ["--steps", "2"]
+    if arguments[0] == "generate":
+        arguments += ["--train", "1", "--test", "1", "--size", "96"]
     result = CliRunner().invoke(app, arguments, catch_exceptions=False)
     assert result.exit_code == 0, f"wesam {' '.join(arguments)}: {result.output}"
     return result.output
