@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from tests.labels.damage import assert_sound, damaged
-from tests.labels.test_files import BOMB
+from tests.test_untrusted import BOMB
 from wesam.labels.cvat import read_cvat
 
 TEXT = """<?xml version="1.0" encoding="utf-8"?>

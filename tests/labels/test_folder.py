@@ -97,3 +97,24 @@ def test_a_stated_size(root: Path) -> None:
         WesamError, match=r"expected 6 x 4 px, the size of 'a.png', got 4 x 6 \(labelled without its EXIF"
     ):
         file.of_size(4, 6)
+
+
+@pytest.mark.parametrize("name", ["link.png", "way/secret.png"])
+def test_links_out_of_the_folder_are_refused_unless_allowed(
+    photos: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (photos / "link.png").symlink_to(photos.parent / "secret.png")
+    (photos / "way").symlink_to(photos.parent)
+    folder = ImageFolder(photos)
+    for find in (folder.find, folder.find_tail):
+        with pytest.raises(WesamError, match="a link that leads out of it"):
+            find(name)
+    monkeypatch.setenv("WESAM_FOLLOW_LINKS", "1")
+    assert folder.find(name).id == name
+
+
+def test_links_within_the_folder_and_to_it_are_fine(photos: Path) -> None:
+    (photos / "link.png").symlink_to("site/b.jpg")
+    (photos.parent / "linked").symlink_to(photos)
+    assert ImageFolder(photos).find("link.png").width == 80
+    assert ImageFolder(photos.parent / "linked").find("a.png").id == "a.png"

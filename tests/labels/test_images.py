@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import os
 import threading
 import unicodedata
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -222,3 +224,42 @@ def test_list_images_is_recursive_sorted_and_knows_unicode(tmp_path: Path) -> No
 def test_list_images_of_no_folder(tmp_path: Path) -> None:
     with pytest.raises(WesamError, match="nowhere: expected a folder"):
         list_images(tmp_path / "nowhere")
+
+
+def png_header(width: int, height: int) -> bytes:
+    """A whole PNG that says it has that size and holds next to nothing."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return len(content).to_bytes(4, "big") + kind + content + zlib.crc32(kind + content).to_bytes(4, "big")
+
+    size = width.to_bytes(4, "big") + height.to_bytes(4, "big") + b"\x08\x00\x00\x00\x00"
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", size) + chunk(b"IDAT", zlib.compress(b"\0" * 9)) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("read", [read_image, read_values, image_size, verify_image])
+def test_a_decompression_bomb_is_refused_by_its_header(
+    tmp_path: Path, read: Callable[..., object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "bomb.png"
+    path.write_bytes(png_header(60_000, 60_000))
+    with pytest.raises(WesamError, match="at most 200000000 pixels, got 60000 x 60000; .*WESAM_MAX_PIXELS"):
+        read(path)
+    monkeypatch.setenv("WESAM_MAX_PIXELS", "3")
+    Image.new("RGB", (2, 2)).save(path)
+    with pytest.raises(WesamError, match="at most 3 pixels, got 2 x 2"):
+        read(path)
+
+
+@pytest.mark.parametrize("read", [read_image, image_size, verify_image])
+def test_only_formats_that_are_promised_are_parsed(tmp_path: Path, read: Callable[..., object]) -> None:
+    """Pillow hands PostScript to Ghostscript, whatever the name of the file."""
+    path = tmp_path / "a.png"
+    path.write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n%%EOF\n")
+    with pytest.raises(WesamError, match="a file of another kind"):
+        read(path)
+
+
+def test_pipes_are_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.png")
+    with pytest.raises(WesamError, match="a.png: .*pipe"):
+        read_image(tmp_path / "a.png")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from tests.labels.damage import assert_sound, damaged
-from tests.labels.test_files import BOMB
+from tests.test_untrusted import BOMB
 from wesam.labels.pascal_voc import read_voc
 
 OBJECT = """  <object>

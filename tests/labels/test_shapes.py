@@ -202,3 +202,10 @@ def test_a_part_of_a_mask_lands_where_it_belongs() -> None:
 def test_texts_that_are_no_numbers(texts: list[str]) -> None:
     with pytest.raises(WesamError, match="expected numbers, got"):
         parse_floats(texts, "numbers")
+
+
+def test_an_outline_made_to_exhaust_the_memory_is_refused() -> None:
+    zigzag = [number for index in range(3000) for number in (index % 2 * 14_000, index * 4)]
+    with pytest.raises(WesamError, match="outline of at most 4000000 px"):
+        polygons_to_rle([zigzag], 14_000, 14_000)
+    assert polygons_to_rle([zigzag[:200]], 14_000, 14_000)

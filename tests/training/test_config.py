@@ -44,7 +44,7 @@ def test_another_objective_does_not_inherit_the_presets_settings() -> None:
     ("text", "message"),
     [
         ("- a\n- b\n", "expected 'setting: value' lines, got a list"),
-        ("a: [", "expected a readable YAML file"),
+        ("a: [", "expected YAML, got while parsing"),
     ],
 )
 def test_broken_config_files_are_named(tmp_path: Path, text: str, message: str) -> None:
@@ -53,6 +53,24 @@ def test_broken_config_files_are_named(tmp_path: Path, text: str, message: str) 
     with pytest.raises(WesamError, match=message) as caught:
         make_config(BASE, file=file)
     assert str(file) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "out=~nobody-here/run",
+        "steps=2001-99-99",
+        "steps=!!int ''",
+        "trackers=" + "[" * 1000,
+        "x" + ".x" * 2000 + "=1",
+        "objective" + ".name" * 2000 + "=1",
+        "steps=&a [*a]",
+    ],
+)
+def test_hostile_settings_are_refused_in_short(override: str) -> None:
+    with pytest.raises(WesamError) as caught:
+        make_config(BASE, overrides=[override])
+    assert len(str(caught.value)) < 3 * len(override) + 300
 
 
 @pytest.mark.parametrize("override", ["steps", "=3"])

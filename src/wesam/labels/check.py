@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
 
 # Below this side an image holds fewer than 2 x 2 of an encoder's 16-pixel patches, if it is not enlarged.
 TINY_IMAGE = 32
+
+# Images of more pixels are decoded one at a time, so that memory does not grow with the number of cores.
+_LARGE = 2**25
 
 
 @dataclass(frozen=True)
@@ -135,9 +140,12 @@ def _look(
 def _undamaged(samples: list[Sample], problems: list[Problem]) -> list[Sample]:
     """The samples whose files decode; tells the others."""
 
+    large = threading.Lock()
+
     def damage(sample: Sample) -> WesamError | None:
         try:
-            verify_image(sample.path)
+            with large if sample.width * sample.height > _LARGE else nullcontext():
+                verify_image(sample.path)
         except WesamError as error:
             return error
         return None

@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from wesam.errors import WesamError
-from wesam.labels.files import read_json
 from wesam.labels.folder import ImageFile, ImageFolder
 from wesam.labels.label_set import LabelSet
 from wesam.labels.polarity import read_polarity
 from wesam.labels.problems import ProblemLog
 from wesam.labels.shapes import finite_floats, fit_box, fit_point, fit_rle, polygons_to_rle
 from wesam.types import Instance, Sample
+from wesam.untrusted import read_json
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 
 from wesam.errors import WesamError
 from wesam.labels.assemble import LabelBuilder, Mark
-from wesam.labels.files import read_text
 from wesam.labels.label_set import LabelSet
 from wesam.labels.shapes import fit_box, fit_point, parse_floats
+from wesam.untrusted import read_text
 
 if TYPE_CHECKING:
     from pathlib import Path

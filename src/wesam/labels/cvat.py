@@ -18,10 +18,10 @@ import numpy as np
 
 from wesam.errors import WesamError
 from wesam.labels.assemble import LabelBuilder, Mark
-from wesam.labels.files import read_xml
 from wesam.labels.label_set import LabelSet
 from wesam.labels.polarity import read_polarity
 from wesam.labels.shapes import crop_to_rle, ellipse_to_rle, fit_point, fit_rotated_box, parse_floats, polygons_to_rle
+from wesam.untrusted import read_xml
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,6 +11,7 @@ from typing import TypeGuard
 
 from wesam.errors import WesamError
 from wesam.labels.images import image_size, list_images
+from wesam.untrusted import stay_inside
 
 # Folders above an image that label files name; more would only be a way to make us search for long.
 _LONGEST_TAIL = 8
@@ -64,8 +65,20 @@ class ImageFolder:
         do: macOS writes decomposed names and labelling tools composed ones.
 
         Raises:
-            WesamError: if the name leads out of the folder (absolute, or with ".."), no such file exists, or
-                it is not an image.
+            WesamError: if the name leads out of the folder (absolute, with "..", or through a link), no such file
+                exists, or it is not an image.
+        """
+        path = self._locate(name)
+        if not _is_file(path):
+            raise WesamError(f"expected an image file {str(path)!r}, found none")
+        width, height = image_size(stay_inside(path, self.root))
+        return ImageFile(path.relative_to(self.root).as_posix(), path, width, height)
+
+    def _locate(self, name: str) -> Path:
+        """Where the image of that name is, or would be.
+
+        Raises:
+            WesamError: if the name leads out of the folder.
         """
         forward = PurePosixPath(name.replace("\\", "/"))
         if ".." in forward.parts or forward.is_absolute() or PureWindowsPath(name).is_absolute():
@@ -75,10 +88,7 @@ class ImageFolder:
             path = self.root / forward
         if not _is_file(path):
             path = self._by_normal_form.get(_normal_form(forward), path)
-        if not _is_file(path):
-            raise WesamError(f"expected an image file {str(self.root / forward)!r}, found none")
-        width, height = image_size(path)
-        return ImageFile(path.relative_to(self.root).as_posix(), path, width, height)
+        return path
 
     def find_tail(self, path: str) -> ImageFile:
         """The image that had `path` where the labels were made: the longest end of it that exists here.
@@ -88,14 +98,12 @@ class ImageFolder:
         Raises:
             WesamError: if no end of the path is an image here.
         """
-        parts = PurePosixPath(path.replace("\\", "/")).parts
+        parts = [part for part in PurePosixPath(path.replace("\\", "/")).parts if not PureWindowsPath(part).anchor]
         inside = parts[len(parts) - parts[::-1].index("..") :] if ".." in parts else parts
         for length in range(min(len(inside), _LONGEST_TAIL), 0, -1):
-            try:
-                return self.find("/".join(inside[-length:]))
-            except WesamError:
-                if length == 1:
-                    raise
+            name = "/".join(inside[-length:])
+            if length == 1 or _is_file(self._locate(name)):
+                return self.find(name)
         raise WesamError(f"expected a path to an image, got {path!r}")
 
     def find_stem(self, stem: str) -> ImageFile:

@@ -18,6 +18,7 @@ from wesam.labels.labelme import read_labelme
 from wesam.labels.mask_folder import read_masks
 from wesam.labels.pascal_voc import read_voc
 from wesam.labels.yolo import read_yolo
+from wesam.untrusted import ordinary_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -137,5 +138,5 @@ def _is_yolo(head: str) -> bool:
 
 
 def _head(path: Path) -> str:
-    with path.open("rb") as file:
+    with ordinary_file(path).open("rb") as file:
         return file.read(_HEAD_BYTES).decode("utf-8-sig", errors="replace").lstrip()

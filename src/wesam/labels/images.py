@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
+from wesam import untrusted
 from wesam.errors import WesamError
 from wesam.labels.files import list_files
 
@@ -20,10 +21,10 @@ if TYPE_CHECKING:
 
     from wesam.types import Sample
 
-# Decoded to RGB this is 600 MB: more than any photograph, less than a file made to exhaust the memory.
-MAX_PIXELS = 200_000_000
-
 SUFFIXES = frozenset({".bmp", ".gif", ".jp2", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
+
+# Pillow's names of them. It would know more by their content, some of which it has other programs read.
+_FORMATS = ("BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
 
 # Darkest and brightest 0.1 % of a 16-bit or float image saturate, so that single hot pixels do not dim it.
 _STRETCH_PERCENTILES = (0.1, 99.9)
@@ -42,7 +43,7 @@ _UPRIGHT = {
 _pillow_limit = threading.Lock()
 
 
-def read_image(path: str | Path, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
+def read_image(path: str | Path, max_pixels: int | None = None) -> NDArray[np.uint8]:
     """The pixels of an image file as a person would see them.
 
     EXIF orientation is applied. Grey, palette and CMYK images become RGB. Alpha is composited over white, as
@@ -52,7 +53,8 @@ def read_image(path: str | Path, max_pixels: int = MAX_PIXELS) -> NDArray[np.uin
 
     Args:
         path: the file.
-        max_pixels: largest width x height that is decoded (a guard against decompression bombs).
+        max_pixels: largest width x height that is decoded (a guard against decompression bombs); None for that of
+            `untrusted`.
 
     Returns:
         (H, W, 3) uint8 RGB, its own memory.
@@ -90,7 +92,7 @@ def read_sample(sample: Sample) -> NDArray[np.uint8]:
     return image
 
 
-def read_values(path: str | Path, max_pixels: int = MAX_PIXELS) -> NDArray[np.int32]:
+def read_values(path: str | Path, max_pixels: int | None = None) -> NDArray[np.int32]:
     """The numbers an image file stores, not the colours it shows: of a palette the indices, all 16 bits.
 
     Args:
@@ -116,7 +118,7 @@ def read_values(path: str | Path, max_pixels: int = MAX_PIXELS) -> NDArray[np.in
         return values.astype(np.int32)
 
 
-def image_size(path: str | Path, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
+def image_size(path: str | Path, max_pixels: int | None = None) -> tuple[int, int]:
     """Width and height in pixels after EXIF orientation, from the file's header alone.
 
     Raises:
@@ -131,7 +133,7 @@ def image_size(path: str | Path, max_pixels: int = MAX_PIXELS) -> tuple[int, int
         return (height, width) if _orientation(image) in (5, 6, 7, 8) else (width, height)
 
 
-def verify_image(path: str | Path, max_pixels: int = MAX_PIXELS) -> None:
+def verify_image(path: str | Path, max_pixels: int | None = None) -> None:
     """Decodes a file to find damage that its header does not show (JPEG at 1/8 size, several times faster).
 
     Raises:
@@ -156,13 +158,17 @@ def list_images(folder: str | Path) -> list[Path]:
 
 
 @contextmanager
-def _opened(path: str | Path, max_pixels: int) -> Iterator[Image.Image]:
+def _opened(path: str | Path, max_pixels: int | None) -> Iterator[Image.Image]:
     """The opened file, not yet decoded; whatever goes wrong while it is used becomes a WesamError."""
+    most = untrusted.max_pixels() if max_pixels is None else max_pixels
     try:
         with _open_header(path) as image:
             width, height = image.size
-            if width * height > max_pixels:
-                raise WesamError(f"{path}: expected at most {max_pixels} pixels, got {width} x {height}")
+            if width * height > most:
+                raise WesamError(
+                    f"{path}: expected at most {most} pixels, got {width} x {height}; "
+                    f"if you trust it, set WESAM_MAX_PIXELS in the environment"
+                )
             yield image
     except (WesamError, MemoryError):
         raise
@@ -179,7 +185,7 @@ def _open_header(path: str | Path) -> Image.Image:
     with _pillow_limit:
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:
-            return Image.open(path)
+            return Image.open(untrusted.ordinary_file(Path(path)), formats=_FORMATS)
         finally:
             Image.MAX_IMAGE_PIXELS = limit
 

@@ -18,10 +18,10 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from wesam.errors import WesamError
 from wesam.labels.assemble import LabelBuilder, Mark
 from wesam.labels.brush_rle import decode_brush
-from wesam.labels.files import read_json
 from wesam.labels.label_set import LabelSet
 from wesam.labels.polarity import read_polarity
 from wesam.labels.shapes import ellipse_to_rle, finite_floats, fit_point, fit_rotated_box, mask_to_rle, polygons_to_rle
+from wesam.untrusted import read_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -20,9 +20,9 @@ from PIL import Image, UnidentifiedImageError
 
 from wesam.errors import WesamError
 from wesam.labels.assemble import LabelBuilder, Mark, read_file_by_file
-from wesam.labels.files import read_json
 from wesam.labels.polarity import read_polarity
 from wesam.labels.shapes import crop_to_rle, ellipse_to_rle, finite_floats, fit_box, fit_point, polygons_to_rle
+from wesam.untrusted import read_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -134,7 +134,14 @@ def _png(text: object, file: ImageFile) -> np.ndarray[Any, np.dtype[np.bool_]]:
                     f"got {png.width} x {png.height}"
                 )
             return np.asarray(png.convert("L")) > 0
-    except (binascii.Error, UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+    except (
+        binascii.Error,
+        UnidentifiedImageError,
+        Image.DecompressionBombError,
+        OSError,
+        SyntaxError,
+        ValueError,
+    ) as error:
         if isinstance(error, WesamError):
             raise
         raise WesamError(f"expected a mask as PNG in base64, got {reprlib.repr(text)}") from error

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from wesam.errors import WesamError
 from wesam.labels.assemble import LabelBuilder, Mark, read_file_by_file
-from wesam.labels.files import read_xml
 from wesam.labels.shapes import fit_box, parse_floats
+from wesam.untrusted import read_xml
 
 if TYPE_CHECKING:
     from pathlib import Path

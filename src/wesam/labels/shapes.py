@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 # Labelling tools round and draw over the border by a pixel or two. More means labels of another image size.
 OVERSHOOT = 2.0
 
+# Longest outline of all polygons of one object, in pixels. pycocotools takes about a hundred bytes a pixel of it, which
+# a zigzag of a few thousand corners across a large image would drive into gigabytes.
+MAX_OUTLINE = 4_000_000
+
 
 def finite_floats(values: object, expected: str) -> list[float]:
     """The numbers of a JSON list as floats.
@@ -172,11 +176,12 @@ def polygons_to_rle(polygons: Sequence[Sequence[float]], width: int, height: int
 
     Raises:
         WesamError: if there is no polygon, one has fewer than 3 vertices or goes further over the border than
-            `OVERSHOOT`, or no pixel is covered.
+            `OVERSHOOT`, their outline is longer than `MAX_OUTLINE`, or no pixel is covered.
     """
     if not polygons:
         raise WesamError("expected at least one polygon, got none")
     fitted = []
+    outline = 0.0
     for polygon in polygons:
         # pycocotools would take four numbers for a box.
         if len(polygon) < 6 or len(polygon) % 2:
@@ -187,7 +192,11 @@ def polygons_to_rle(polygons: Sequence[Sequence[float]], width: int, height: int
             raise WesamError(
                 f"expected polygons inside the image of {width} x {height} px, got {_edges((x0, y0, x1, y1))}"
             )
-        fitted.append(corners.clip(0, (width, height)).ravel().tolist())
+        clipped = corners.clip(0, (width, height))
+        outline += float(np.abs(clipped - np.roll(clipped, 1, axis=0)).sum())
+        if outline > MAX_OUTLINE:
+            raise WesamError(f"expected polygons with an outline of at most {MAX_OUTLINE} px, got a longer one")
+        fitted.append(clipped.ravel().tolist())
     rle: dict[str, Any] = coco_mask.merge(coco_mask.frPyObjects(fitted, height, width))
     if not coco_mask.area(rle):
         raise WesamError("expected polygons that cover a pixel, got an empty mask")

@@ -8,6 +8,7 @@ from wesam.errors import WesamError
 from wesam.labels.images import image_size, list_images, verify_image
 from wesam.labels.problems import Problem
 from wesam.types import Sample
+from wesam.untrusted import stay_inside
 
 
 def load_unlabelled(images: str | Path) -> tuple[list[Sample], list[Problem]]:
@@ -24,7 +25,7 @@ def load_unlabelled(images: str | Path) -> tuple[list[Sample], list[Problem]]:
     problems: list[Problem] = []
     for path in list_images(folder):
         try:
-            width, height = image_size(path)
+            width, height = image_size(stay_inside(path, folder))
             verify_image(path)
         except WesamError as error:
             problems.append(Problem("skip", str(path), "", str(error)))

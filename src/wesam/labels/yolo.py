@@ -17,13 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from wesam.errors import WesamError
 from wesam.labels.assemble import LabelBuilder, Mark
-from wesam.labels.files import label_files, read_text
+from wesam.labels.files import label_files
 from wesam.labels.label_set import LabelSet
 from wesam.labels.shapes import fit_box, parse_floats, polygons_to_rle
+from wesam.untrusted import read_text, read_yaml
 
 if TYPE_CHECKING:
     from wesam.labels.folder import ImageFile
@@ -137,12 +136,7 @@ def _class_names(data: Path | None, folder: Path) -> _Names | None:
 
 
 def _names_of_yaml(path: Path) -> _Names:
-    try:
-        data: Any = yaml.safe_load(read_text(path, "YAML"))
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: dates that do not exist
-        if isinstance(error, WesamError):
-            raise
-        raise WesamError(f"{path}: expected YAML, got {error}") from error
+    data: Any = read_yaml(path, "YAML")
     names = data.get("names") if isinstance(data, dict) else None
     if isinstance(names, list):
         names = dict(enumerate(names))

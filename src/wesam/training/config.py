@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import reprlib
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from wesam import untrusted
 from wesam.automatic.settings import AutomaticSettings
 from wesam.errors import WesamError
 from wesam.objectives.registry import ObjectiveSettings
@@ -20,6 +21,9 @@ from wesam.training.selection import SelectionSettings
 from wesam.views.dataset import ViewSettings
 
 PAPER_WARMUP_STEPS = 250
+
+# Dots in the key of a setting; more of them would only be a way to exhaust the interpreter's stack.
+_DEEPEST_KEY = 8
 
 # Settings of the paper (METHOD: CVPR 2024, arXiv 2312.03502, and its public configuration). Everything that is
 # not named here has the paper's value as its default already.
@@ -117,7 +121,10 @@ class RunConfig(BaseModel):
     @classmethod
     def _stays_true_elsewhere(cls, path: Path | None) -> Path | None:
         # A run is resumed from wherever its user happens to be.
-        return None if path is None else path.expanduser().absolute()
+        try:
+            return None if path is None else path.expanduser().absolute()
+        except RuntimeError as error:  # the home of a user that there is not
+            raise ValueError(str(error)) from error
 
     @model_validator(mode="after")
     def _warmup_ends_within_the_run(self) -> RunConfig:
@@ -183,11 +190,11 @@ def describe(error: ValidationError) -> str:
     for finding in error.errors():
         field = ".".join(str(part) for part in finding["loc"]) or "config"
         if finding["type"] == "extra_forbidden":
-            lines.append(f"{field}: unknown setting (got {finding['input']!r})")
+            lines.append(f"{field}: unknown setting (got {reprlib.repr(finding['input'])})")
         elif finding["type"] == "missing":
             lines.append(f"{field}: expected a value, got none")
         else:
-            lines.append(f"{field}: {finding['msg']} (got {finding['input']!r})")
+            lines.append(f"{field}: {finding['msg']} (got {reprlib.repr(finding['input'])})")
     return "; ".join(lines)
 
 
@@ -197,10 +204,7 @@ def read_yaml(file: Path) -> dict[str, Any]:
     Raises:
         WesamError: naming the file, if it is unreadable or not a mapping.
     """
-    try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise WesamError(f"{file}: expected a readable YAML file, got: {error}") from error
+    content = untrusted.read_yaml(file, "YAML")
     if content is None:
         return {}
     if not isinstance(content, dict):
@@ -212,10 +216,12 @@ def _parse_override(override: str) -> dict[str, Any]:
     key, separator, text = override.partition("=")
     if not separator or not key:
         raise WesamError(f"--set: expected key=value, got {override!r}")
+    if key.count(".") > _DEEPEST_KEY:
+        raise WesamError(f"--set: expected a setting such as views.photometric.shadow_depth, got {reprlib.repr(key)}")
     try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise WesamError(f"--set {key}: expected a YAML value, got {text!r}") from error
+        value = untrusted.parse_yaml(text)
+    except WesamError as error:
+        raise WesamError(f"--set {key}: expected a YAML value, got {reprlib.repr(text)}: {error}") from error
     if isinstance(value, str):
         value = _number(value)
     for part in reversed(key.split(".")):

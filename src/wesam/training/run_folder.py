@@ -16,7 +16,7 @@ from safetensors import SafetensorError
 from wesam.atomic import remove_leftovers, replaced_file
 from wesam.errors import WesamError
 from wesam.training.checkpoint import list_checkpoints
-from wesam.training.config import RunConfig
+from wesam.training.config import RunConfig, read_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -122,7 +122,7 @@ class RunFolder:
             raise WesamError(f"{self.root}: expected a folder that can be written, got: {error}") from error
 
     def _check_same_run(self, config: RunConfig) -> None:
-        old = yaml.safe_load(self.config.read_text(encoding="utf-8"))
+        old = read_yaml(self.config)
         new = config.model_dump(mode="json")
         changed = [
             f"{key} was {old.get(key)!r}, now {new.get(key)!r}"

@@ -12,6 +12,7 @@ from PIL import Image
 
 from wesam.errors import WesamError
 from wesam.labels.images import list_images, read_image
+from wesam.untrusted import stay_inside
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -93,7 +94,7 @@ def corrupt_folder(
         image_seed = zlib.crc32(f"{seed}/{relative.as_posix()}/{name}".encode())
         target = out / relative
         target.parent.mkdir(parents=True, exist_ok=True)
-        picture = Image.fromarray(corrupt(read_image(path), name, severity, image_seed))
+        picture = Image.fromarray(corrupt(read_image(stay_inside(path, images)), name, severity, image_seed))
         # JPEG's own loss is kept out of the comparison as far as the format allows.
         if target.suffix.lower() in {".jpg", ".jpeg"}:
             picture.save(target, quality=100, subsampling=0)
