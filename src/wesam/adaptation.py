@@ -23,7 +23,8 @@ from wesam.segmenters.lora import add_lora
 from wesam.segmenters.sam import SamSegmenter
 from wesam.training.automatic_labels import automatic_labels
 from wesam.training.config import RunConfig, make_config
-from wesam.training.loop import Progress, make_accelerator, train
+from wesam.training.loop import make_accelerator, train
+from wesam.training.progress import Progress
 from wesam.training.run_folder import RunFolder
 from wesam.training.sample_record import keep_same_samples
 from wesam.training.watch import Selection

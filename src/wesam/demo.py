@@ -9,7 +9,7 @@ from wesam.adaptation import AdaptResult, run
 from wesam.errors import WesamError
 from wesam.synthetic.coco import write_coco
 from wesam.training.config import make_config
-from wesam.training.loop import Progress
+from wesam.training.progress import Progress
 
 FAMILY = "medical"
 TRAIN_IMAGES = 60

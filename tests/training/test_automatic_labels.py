@@ -16,7 +16,7 @@ from tests.conftest import ImageSet
 from wesam.adaptation import AdaptResult, adapt
 from wesam.errors import WesamError
 from wesam.training.checkpoint import list_checkpoints
-from wesam.training.loop import Progress
+from wesam.training.progress import Progress
 
 GRID = {"grid": {"points_per_side": 6}, "max_area": 1.0}
 FAST: dict[str, Any] = {"device": "cpu", "previews": 1, "warmup_steps": 1, "trackers": [], "steps": 4}

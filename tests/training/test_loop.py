@@ -25,7 +25,8 @@ from wesam.labels.check import load_samples
 from wesam.segmenters.lora import LoraSettings, add_lora
 from wesam.training.checkpoint import list_checkpoints
 from wesam.training.config import make_config
-from wesam.training.loop import Progress, make_accelerator, train
+from wesam.training.loop import make_accelerator, train
+from wesam.training.progress import Progress
 from wesam.training.run_folder import RunFolder
 
 FAST = {"device": "cpu", "previews": 0, "warmup_steps": 2, "learning_rate": 1e-2, "trackers": []}

@@ -24,7 +24,7 @@ from wesam.errors import WesamError
 if TYPE_CHECKING:
     from wesam.adaptation import AdaptResult
     from wesam.evaluation.scores import Evaluation
-    from wesam.training.loop import Progress as TrainingProgress
+    from wesam.training.progress import Progress as TrainingProgress
 
 console = Console()
 errors = Console(stderr=True)
