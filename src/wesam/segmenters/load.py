@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, Literal
 
 import torch
@@ -94,7 +95,7 @@ def _from_transformers(source: str, local: bool) -> tuple[SamModel, _Pixel, _Pix
             local_files_only=local,
             output_loading_info=True,
         )
-    except (ValueError, RuntimeError, SafetensorError) as error:
+    except (ValueError, RuntimeError, SafetensorError, UnpicklingError, EOFError) as error:
         if isinstance(error, WesamError):
             raise
         raise WesamError(f"{source}: expected a whole SAM, got: {error}") from error
