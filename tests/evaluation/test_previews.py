@@ -4,7 +4,7 @@ from PIL import Image
 
 from tests.evaluation.test_scores import FULL_SMALL, HALF_SMALL, NONE_LARGE, make_evaluation
 from tests.tiny import tiny_segmenter
-from wesam.evaluation.previews import pick_samples, write_previews
+from wesam.evaluation.previews import pick_samples, write_label_pictures, write_previews
 from wesam.prompts.weak_labels import weak_labels
 from wesam.segmenters.lora import LoraSettings, add_lora
 
@@ -45,3 +45,12 @@ def test_one_picture_a_sample_with_source_and_adapted(tmp_path, disc_samples):
 def test_weak_labels_need_no_ground_truth(tmp_path, disc_samples):
     weak = [weak_labels(sample, "box") for sample in disc_samples]
     assert len(write_previews(tiny_segmenter(), weak, tmp_path)) == 3
+
+
+def test_labels_are_drawn_beside_their_image(disc_samples, tmp_path):
+    files = write_label_pictures(disc_samples[:2], tmp_path / "pictures", title="prompts")
+    assert [file.name for file in files] == ["01_0.png", "02_1.png"]
+    picture = np.asarray(Image.open(files[0]))
+    plain, labelled = picture[:, : picture.shape[1] // 2], picture[:, picture.shape[1] // 2 :]
+    assert np.ptp(plain[60:-60, 60:-60], axis=2).max() == 0  # grey discs
+    assert np.ptp(labelled[60:-60, 60:-60], axis=2).max() > 50  # coloured masks

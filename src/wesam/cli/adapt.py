@@ -15,7 +15,8 @@ def adapt(
     model: Annotated[str | None, typer.Option("--model", help="As for load: hub id, folder, .pth, name.")] = None,
     images: Annotated[Path | None, typer.Option("--images", help="Folder of images.", metavar="DIR")] = None,
     labels: Annotated[
-        Path | None, typer.Option("--labels", help="File or folder of weak labels.", metavar="PATH")
+        Path | None,
+        typer.Option("--labels", help="Weak labels; absent: the model finds prompts itself.", metavar="PATH"),
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Run folder, made here.", metavar="DIR")] = None,
     val_labels: Annotated[

@@ -77,11 +77,39 @@ def write_previews(
             found = {instance.id: rle for instance, rle in zip(prompted, masks, strict=True)}
             panels.append(Panel(method + _iou_title(found, true), masks=found))
         panels.append(Panel("ground truth", masks=true) if truth else Panel.of_labels("labels", prompted))
-        # Numbered, since images of different sub-folders may share a name.
-        file = folder / f"{number:02d}_{PurePosixPath(sample.id).stem}.png"
+        file = _picture_file(folder, number, sample)
         Image.fromarray(draw_panels(image, panels)).save(file)
         files.append(file)
     return files
+
+
+def write_label_pictures(samples: Sequence[Sample], folder: Path, title: str = "labels") -> list[Path]:
+    """Draws each image, and beside it all that its instances carry: masks, boxes, points.
+
+    Args:
+        samples: images with instances.
+        folder: written to; made if absent.
+        title: above the labels.
+
+    Returns:
+        The files, in the order of the samples.
+
+    Raises:
+        WesamError: if an image cannot be read.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    files = []
+    for number, sample in enumerate(samples, start=1):
+        panels = [Panel("image"), Panel.of_labels(f"{len(sample.instances)} {title}", sample.instances)]
+        file = _picture_file(folder, number, sample)
+        Image.fromarray(draw_panels(read_sample(sample), panels)).save(file)
+        files.append(file)
+    return files
+
+
+def _picture_file(folder: Path, number: int, sample: Sample) -> Path:
+    # Numbered, since images of different sub-folders may share a name.
+    return folder / f"{number:02d}_{PurePosixPath(sample.id).stem}.png"
 
 
 def _iou_title(found: Mapping[str, Rle], true: Mapping[str, Rle]) -> str:

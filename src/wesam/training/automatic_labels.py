@@ -17,6 +17,8 @@ from wesam.training.config import RunConfig
 from wesam.training.run_folder import RunFolder
 from wesam.types import Sample
 
+_TELL_EVERY = 100  # images: minutes apart, where asking takes a second or more
+
 
 def automatic_labels(
     config: RunConfig,
@@ -50,8 +52,11 @@ def automatic_labels(
         tile, overlap = config.views.tile, config.views.overlap
         with segmenter.anchor():
             cache = CandidateCache(folder.automatic, segmenter, config.automatic.grid, tile, overlap)
-            for sample in samples[accelerator.process_index :: accelerator.num_processes]:
+            share = samples[accelerator.process_index :: accelerator.num_processes]
+            for number, sample in enumerate(share, start=1):
                 cache.get(sample)
+                if number % _TELL_EVERY == 0:
+                    tell(f"asked about {number} of {len(share)} images")
             accelerator.wait_for_everyone()
             if accelerator.is_main_process:
                 found = automatic_prompts(segmenter, samples, cache, config.automatic)
