@@ -8,8 +8,13 @@ import numpy as np
 import pytest
 
 from tests.tiny import tiny_sam
+from wesam.automatic.cache import CandidateCache
+from wesam.automatic.generate import automatic_prompts
+from wesam.automatic.settings import AutomaticSettings
+from wesam.evaluation.automatic import PromptScore, score_prompts
 from wesam.evaluation.embedding_swap import embedding_swap
 from wesam.evaluation.evaluate import evaluate
+from wesam.evaluation.ground_truth import true_masks
 from wesam.labels.check import load_samples
 from wesam.segmenters.sam import SamSegmenter
 from wesam.synthetic import probe
@@ -53,3 +58,15 @@ def test_fewer_instances_and_other_prompts_are_other_questions(pack: Path) -> No
         for kind, most in (("box", None), ("box", 1), ("points", None), ("point", None))
     ]
     assert len(set(answers)) == 4
+
+
+def test_the_recall_of_automatic_prompts_is_that_of_the_pack(pack: Path, tmp_path: Path) -> None:
+    segmenter = SamSegmenter(tiny_sam(seed=0), name="tiny")
+    samples, _ = load_samples(pack / "images", pack / "instances_test.json")
+    found = automatic_prompts(segmenter, samples, CandidateCache(tmp_path, segmenter, AutomaticSettings().grid))
+    scores = [
+        score_prompts([i.rle for i in prompted.instances if i.rle], true_masks(sample))
+        for prompted, sample in zip(found.samples, samples, strict=True)
+    ]
+    recall = probe.automatic_recall(segmenter.sam, probe.pack_scenes(pack))
+    assert recall == pytest.approx(100 * PromptScore.total(scores).recall)

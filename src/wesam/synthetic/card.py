@@ -24,12 +24,13 @@ _COLUMNS = (
     "filled box",
     "inscribed ellipse",
     "GrabCut",
+    "automatic recall",
     "IoU head r",
 )
 
 
 def measure(sam: SamModel, test: list[Scene], most: int | None = None) -> dict[str, float]:
-    """Every column of one row; mIoU in percent, the last a correlation."""
+    """Every column of one row; mIoU in percent, then the recall of automatic prompts, and a correlation."""
     features = probe.embed(sam, test)
 
     def ask(kind: probe.Kind, swap: probe.Swap = "right") -> dict[str, float]:
@@ -46,6 +47,7 @@ def measure(sam: SamModel, test: list[Scene], most: int | None = None) -> dict[s
         trivial["box"],
         trivial["ellipse"],
         trivial["grabcut"],
+        probe.automatic_recall(sam, test),
         box["correlation"],
     )
     return dict(zip(_COLUMNS, values, strict=True))

@@ -18,6 +18,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from transformers import SamModel
 
+from wesam.automatic.candidates import find_candidates
+from wesam.automatic.select import choose_thresholds, select_masks
+from wesam.automatic.settings import AutomaticSettings
+from wesam.evaluation.automatic import PromptScore, score_prompts
 from wesam.evaluation.metrics import Rle, encode_mask, mask_overlap, mean_over_images
 from wesam.evaluation.predict import decode_instances
 from wesam.evaluation.trivial import TRIVIAL_ANSWERS
@@ -96,6 +100,18 @@ def embed(sam: SamModel, test: Sequence[Scene]) -> list[Tensor]:
     segmenter = SamSegmenter(sam, name="probe")
     with inference(segmenter):
         return [encode_view(segmenter, scene.image, _whole(segmenter, scene)) for scene in test]
+
+
+def automatic_recall(sam: SamModel, test: Sequence[Scene]) -> float:
+    """Share of all instances, in percent, that the model finds without labels at IoU 0.5, by the default settings."""
+    segmenter, settings = SamSegmenter(sam, name="probe"), AutomaticSettings()
+    found = [find_candidates(segmenter, scene.image, settings.grid) for scene in test]
+    thresholds = choose_thresholds(found, settings)
+    scores = []
+    for scene, candidates in zip(test, found, strict=True):
+        masks = select_masks(candidates, thresholds, settings, segmenter, scene.image.shape[:2])
+        scores.append(score_prompts([mask.rle for mask in masks], [encode_mask(mask) for mask in scene.masks]))
+    return 100 * PromptScore.total(scores).recall
 
 
 def trivial(test: Sequence[Scene], most: int | None = None) -> dict[str, float]:
