@@ -10,7 +10,6 @@ import pytest
 from tests.tiny import tiny_sam
 from wesam.automatic.cache import CandidateCache
 from wesam.automatic.generate import automatic_prompts
-from wesam.automatic.settings import AutomaticSettings
 from wesam.evaluation.automatic import PromptScore, score_prompts
 from wesam.evaluation.embedding_swap import embedding_swap
 from wesam.evaluation.evaluate import evaluate
@@ -63,7 +62,8 @@ def test_fewer_instances_and_other_prompts_are_other_questions(pack: Path) -> No
 def test_the_recall_of_automatic_prompts_is_that_of_the_pack(pack: Path, tmp_path: Path) -> None:
     segmenter = SamSegmenter(tiny_sam(seed=0), name="tiny")
     samples, _ = load_samples(pack / "images", pack / "instances_test.json")
-    found = automatic_prompts(segmenter, samples, CandidateCache(tmp_path, segmenter, AutomaticSettings().grid))
+    cache = CandidateCache(tmp_path, segmenter, probe.PROPOSALS.grid)
+    found = automatic_prompts(segmenter, samples, cache, probe.PROPOSALS)
     scores = [
         score_prompts([i.rle for i in prompted.instances if i.rle], true_masks(sample))
         for prompted, sample in zip(found.samples, samples, strict=True)
