@@ -48,7 +48,7 @@ class HealthSettings(BaseModel):
         default=50,
         ge=0,
         description="steps between two measurements; the first is before the first step, the last after the last "
-        "one; 0: none (chosen here: about 5 % of the time)",
+        "one; 0: none (chosen here; with batches of 2 it costs 4 % of the time on 6 images, 11 % on 16)",
     )
     share: float = Field(
         default=0.1,
