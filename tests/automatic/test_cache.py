@@ -50,6 +50,12 @@ def test_another_name_is_the_same_image(tmp_path: Path, patches: PatchSegmenter,
     assert patches.asked == asked
 
 
+def test_an_overlap_of_no_tiles_is_no_other_question(tmp_path: Path, patches: PatchSegmenter, sample: Sample) -> None:
+    for overlap in (0, 64):
+        CandidateCache(tmp_path / "cache", patches, GRID, None, overlap).get(sample)
+    assert patches.asked == 16
+
+
 @pytest.mark.parametrize("change", ["image", "weights", "grid", "tile"])
 def test_what_changes_the_answer_is_asked_anew(
     change: str, tmp_path: Path, patches: PatchSegmenter, sample: Sample

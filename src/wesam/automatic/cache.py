@@ -55,7 +55,8 @@ class CandidateCache:
         self._settings = settings
         self._tile = tile
         self._overlap = overlap
-        question = {"version": _VERSION, "grid": settings.model_dump(), "tile": tile, "overlap": overlap}
+        tiles = None if tile is None else [tile, overlap]
+        question = {"version": _VERSION, "grid": settings.model_dump(), "tiles": tiles}
         self._question = hashlib.sha256(json.dumps(question, sort_keys=True).encode())
         self._question.update(fingerprint(segmenter))
         try:
