@@ -92,8 +92,16 @@ def test_a_place_that_cannot_be_written_is_said_with_what_there_still_is(tmp_pat
     with pytest.raises(WesamError, match=nothing), folder.writing():
         raise OSError(28, "No space left on device")
     (folder.checkpoints / "step-0000010").mkdir(parents=True)
-    with pytest.raises(WesamError, match="step-0000010; make room and go on with --resume"), folder.writing():
+    with pytest.raises(WesamError, match="step-0000010; go on with --resume"), folder.writing():
         raise OSError(28, "No space left on device")
+
+
+def test_memory_that_ends_outside_a_step_is_said_in_one_line(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    with pytest.raises(WesamError, match="expected more memory, got: CUDA out of memory"), folder.writing():
+        raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB\nmore")
+    with pytest.raises(RuntimeError, match="our own bug"), folder.writing():
+        raise RuntimeError("our own bug")
 
 
 def test_a_folder_under_a_file_is_no_folder(tmp_path: Path) -> None:

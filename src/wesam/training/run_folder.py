@@ -17,6 +17,7 @@ from wesam.atomic import remove_leftovers, replaced_file
 from wesam.errors import WesamError
 from wesam.training.checkpoint import list_checkpoints
 from wesam.training.config import RunConfig, read_yaml
+from wesam.training.memory import is_out_of_memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -92,21 +93,25 @@ class RunFolder:
         """Within it the folder is opened and written to; the lock ends with it.
 
         Raises:
-            WesamError: in place of an operating system's error (a disk that is full, gone or read-only), saying
-                what there still is.
+            WesamError: where the disk is full, gone or read-only, or memory ends; it says what there still is.
         """
         try:
             yield
         except (OSError, SafetensorError) as error:
-            kept = list_checkpoints(self.checkpoints)
-            last = (
-                f"the last good checkpoint is {kept[-1]}; make room and go on with --resume"
-                if kept
-                else "nothing was done"
-            )
-            raise WesamError(f"{self.root}: expected a folder that can be written, got: {error}; {last}") from error
+            raise WesamError(
+                f"{self.root}: expected a folder that can be written, got: {error}; {self._what_there_is()}"
+            ) from error
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            said = str(error).splitlines()[:1] or ["memory ended"]
+            raise WesamError(f"{self.root}: expected more memory, got: {said[0]}; {self._what_there_is()}") from error
         finally:
             self.close()
+
+    def _what_there_is(self) -> str:
+        kept = list_checkpoints(self.checkpoints)
+        return f"the last good checkpoint is {kept[-1]}; go on with --resume" if kept else "nothing was done"
 
     def close(self) -> None:
         """Lets another process go on with this run."""
