@@ -45,6 +45,8 @@ def test_another_objective_does_not_inherit_the_presets_settings() -> None:
     [
         ("- a\n- b\n", "expected 'setting: value' lines, got a list"),
         ("a: [", "expected YAML, got while parsing"),
+        ("preset: [paper]", "preset: expected one of default"),
+        ("preset: {paper: 1}", "preset: expected one of default"),
     ],
 )
 def test_broken_config_files_are_named(tmp_path: Path, text: str, message: str) -> None:
@@ -59,6 +61,7 @@ def test_broken_config_files_are_named(tmp_path: Path, text: str, message: str) 
     "override",
     [
         "out=~nobody-here/run",
+        "preset=[paper]",
         "steps=2001-99-99",
         "steps=!!int ''",
         "trackers=" + "[" * 1000,

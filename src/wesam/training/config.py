@@ -171,8 +171,9 @@ def make_config(
     """
     from_file = read_yaml(file) if file is not None else {}
     preset = from_file.pop("preset", preset)
-    if preset not in PRESETS:
-        raise WesamError(f"preset: expected one of {', '.join(PRESETS)}, got {preset!r}")
+    source = f"{file}: " if file is not None else ""
+    if not isinstance(preset, str) or preset not in PRESETS:
+        raise WesamError(f"{source}preset: expected one of {', '.join(PRESETS)}, got {reprlib.repr(preset)}")
     merged = _merge(PRESETS[preset], from_file)
     merged = _merge(merged, {key: value for key, value in values.items() if value is not None})
     for override in overrides or []:
@@ -180,7 +181,6 @@ def make_config(
     try:
         return RunConfig.model_validate(merged)
     except ValidationError as error:
-        source = f"{file}: " if file is not None else ""
         raise WesamError(source + describe(error)) from error
 
 
