@@ -263,3 +263,16 @@ def test_pipes_are_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.png")
     with pytest.raises(WesamError, match="a.png: .*pipe"):
         read_image(tmp_path / "a.png")
+
+
+def test_an_image_that_memory_does_not_suffice_for_is_named(
+    tmp_path: Path, save_image: Save, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = save_image(Image.new("RGB", (3, 2)), "large.png")
+
+    def fails(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(Image.Image, "convert", fails)
+    with pytest.raises(WesamError, match="large.png: expected an image that fits into memory"):
+        read_image(path)

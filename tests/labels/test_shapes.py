@@ -209,3 +209,16 @@ def test_an_outline_made_to_exhaust_the_memory_is_refused() -> None:
     with pytest.raises(WesamError, match="outline of at most 4000000 px"):
         polygons_to_rle([zigzag], 14_000, 14_000)
     assert polygons_to_rle([zigzag[:200]], 14_000, 14_000)
+
+
+@pytest.mark.parametrize("far", [1e308, -1e308, float("inf"), float("nan")])
+def test_shapes_beyond_all_numbers_are_refused(far: float) -> None:
+    """pycocotools ends the process on a polygon with NaN, which is what 1e308 turned about itself comes to."""
+    with pytest.raises(WesamError):
+        ellipse_to_rle((far, 20), (abs(far), abs(far)), 0, WIDTH, HEIGHT)
+    with pytest.raises(WesamError):
+        fit_rotated_box((-abs(far), 0, abs(far), 10), 30, (far, 0), WIDTH, HEIGHT)
+    with pytest.raises(WesamError):
+        polygons_to_rle([[far, 1, 9, 1, 9, 9]], WIDTH, HEIGHT)
+    with pytest.raises(WesamError):
+        polygons_to_rle([[1, far, 9, 1, 9, 9]], WIDTH, HEIGHT)

@@ -28,6 +28,7 @@ CPU = "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't 
         RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
         RuntimeError("MPS backend out of memory (MPS allocated: 17.5 GB)"),
         RuntimeError(f"{CPU} 400000000000 bytes. Error code 12 (Cannot allocate memory)"),
+        RuntimeError("could not create a primitive"),
         MemoryError(),
     ],
 )

@@ -170,8 +170,10 @@ def _opened(path: str | Path, max_pixels: int | None) -> Iterator[Image.Image]:
                     f"if you trust it, set WESAM_MAX_PIXELS in the environment"
                 )
             yield image
-    except (WesamError, MemoryError):
+    except WesamError:
         raise
+    except MemoryError as error:  # within the limit, but not on this machine, or not now
+        raise WesamError(f"{path}: expected an image that fits into memory, got a larger one") from error
     except FileNotFoundError as error:
         raise WesamError(f"{path}: expected an image, found no such file") from error
     except UnidentifiedImageError as error:

@@ -123,10 +123,11 @@ def ellipse_to_rle(
     Raises:
         WesamError: if a radius is not positive or no pixel of the image is covered.
     """
-    if min(radii) <= 0:
+    if not min(radii) > 0:
         raise WesamError(f"expected radii above 0, got {radii[0]:g} and {radii[1]:g}")
     angles = np.linspace(0, 2 * np.pi, 90, endpoint=False)
-    outline = np.stack([np.cos(angles), np.sin(angles)], axis=1) * radii + centre
+    with np.errstate(over="ignore", invalid="ignore"):
+        outline = np.stack([np.cos(angles), np.sin(angles)], axis=1) * radii + centre
     corners = _turned(outline, degrees, centre).clip(0, (width, height))
     return polygons_to_rle([corners.ravel().tolist()], width, height)
 
@@ -188,7 +189,8 @@ def polygons_to_rle(polygons: Sequence[Sequence[float]], width: int, height: int
             raise WesamError(f"expected polygons of 3 or more (x, y) pairs, got {len(polygon)} numbers")
         corners = np.asarray(polygon, dtype=np.float64).reshape(-1, 2)
         (x0, y0), (x1, y1) = corners.min(axis=0), corners.max(axis=0)
-        if max(-x0, -y0, x1 - width, y1 - height) > OVERSHOOT:
+        # pycocotools ends the process on NaN.
+        if not np.isfinite(corners).all() or max(-x0, -y0, x1 - width, y1 - height) > OVERSHOOT:
             raise WesamError(
                 f"expected polygons inside the image of {width} x {height} px, got {_edges((x0, y0, x1, y1))}"
             )
@@ -259,9 +261,16 @@ def _run_lengths(text: str) -> list[int]:
 
 
 def _turned(points: NDArray[np.float64], degrees: float, pivot: tuple[float, float]) -> NDArray[np.float64]:
-    """(N, 2) points turned about `pivot`; as y points down, a positive angle turns clockwise."""
+    """(N, 2) points turned about `pivot`; as y points down, a positive angle turns clockwise.
+
+    Raises:
+        WesamError: if they are so far out that no number tells where they come to lie.
+    """
     cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
-    turned: NDArray[np.float64] = (points - pivot) @ np.array([[cos, sin], [-sin, cos]]) + pivot
+    with np.errstate(over="ignore", invalid="ignore"):
+        turned: NDArray[np.float64] = (points - pivot) @ np.array([[cos, sin], [-sin, cos]]) + pivot
+    if not np.isfinite(turned).all():
+        raise WesamError(f"expected a shape near its image, got one around x {pivot[0]:g}, y {pivot[1]:g}")
     return turned
 
 

@@ -13,6 +13,8 @@ _MESSAGES = (
     "CUBLAS_STATUS_ALLOC_FAILED",
     "CUDNN_STATUS_ALLOC_FAILED",
     "bad_alloc",
+    "could not create a primitive",  # oneDNN, where its scratch memory is refused
+    "could not create a memory object",
 )
 
 
