@@ -32,7 +32,7 @@ TARGETS = ["qkv", "qv", "all-linear"]
 PIXELS = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(1))
 
 
-def with_lora(target: str = "qkv", seed: int = 0, **settings: float) -> SamSegmenter:
+def with_lora(target: str = "qkv", seed: int = 0, **settings: float | str) -> SamSegmenter:
     segmenter = tiny_segmenter()
     add_lora(segmenter, LoraSettings.model_validate({"target": target} | settings), seed)
     return segmenter
@@ -65,12 +65,29 @@ def encoded(segmenter: SamSegmenter) -> Tensor:
 
 
 def test_defaults_are_the_documented_ones() -> None:
-    assert LoraSettings().model_dump() == {"rank": 4, "target": "qkv", "alpha": None, "dropout": 0.0}
+    assert LoraSettings().model_dump() == {
+        "rank": 4,
+        "target": "qkv",
+        "ranks": "uniform",
+        "alpha": None,
+        "dropout": 0.0,
+    }
     assert LoraSettings(rank=8).scale == 1
     assert LoraSettings(rank=8, alpha=16).scale == 2
 
 
-@pytest.mark.parametrize("wrong", [{"rank": 0}, {"target": "k"}, {"ranks": 4}, {"dropout": 1.0}, {"alpha": 0}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"rank": 0},
+        {"target": "k"},
+        {"ranks": 4},
+        {"ranks": "rising", "rank": 1},
+        {"dropout": 1.0},
+        {"alpha": 0},
+        {"alhpa": 1},
+    ],
+)
 def test_wrong_settings_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         LoraSettings.model_validate(wrong)
@@ -104,6 +121,58 @@ def test_scale_is_alpha_over_rank() -> None:
     deltas = [merged_model(s).vision_encoder.layers[0].attn.qkv.weight - base for s in (plain, doubled)]
     torch.testing.assert_close(deltas[1], 2 * deltas[0])
     torch.testing.assert_close(deltas[0], torch.full_like(base, 2 * 0.1 * 0.1))
+
+
+@pytest.mark.parametrize(
+    ("rank", "blocks", "rising"),
+    [
+        (4, 1, [4]),
+        (4, 2, [1, 7]),
+        (4, 3, [1, 4, 7]),
+        (4, 12, [1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7]),
+        (2, 12, [1, 1, 1, 2, 2, 2, 2, 2, 2, 3, 3, 3]),
+    ],
+)
+def test_ranks_go_with_depth_and_keep_their_mean(rank: int, blocks: int, rising: list[int]) -> None:
+    assert LoraSettings(rank=rank, ranks="rising").rank_of_blocks(blocks) == rising
+    assert LoraSettings(rank=rank, ranks="falling").rank_of_blocks(blocks) == rising[::-1]
+    assert LoraSettings(rank=rank).rank_of_blocks(blocks) == [rank] * blocks
+    assert sum(rising) == rank * blocks
+
+
+@pytest.mark.parametrize(("ranks", "expected"), [("rising", [1, 5]), ("falling", [5, 1])])
+@pytest.mark.parametrize("target", TARGETS)
+def test_ranks_of_blocks_save_load_and_merge(tmp_path: Path, target: str, ranks: str, expected: list[int]) -> None:
+    """Two blocks; the scale is alpha / rank in both, whatever their own ranks."""
+    segmenter = with_lora(target, rank=3, ranks=ranks, alpha=6)
+    factor = 2 if target == "qv" else 1
+    for name, weight in adapter_state(segmenter).items():
+        block = int(name.split("layers.")[1].split(".")[0])
+        assert weight.shape[0 if "lora_A" in name else 1] == factor * expected[block]
+    source = encoded(segmenter)
+    assert torch.equal(source, encoded(tiny_segmenter()))
+    train(segmenter)
+    if target == "qv":
+        _assert_structure(segmenter, expected)
+
+    save_adapter(segmenter, tmp_path / "adapter")
+    loaded = tiny_segmenter()
+    attach_adapter(loaded, tmp_path / "adapter", trainable=True)
+    assert loaded.lora == segmenter.lora
+    assert torch.equal(encoded(loaded), encoded(segmenter))
+    with loaded.anchor():
+        assert torch.equal(encoded(loaded), source)
+    by_peft = PeftModel.from_pretrained(tiny_sam(), tmp_path / "adapter")
+    with torch.no_grad():
+        torch.testing.assert_close(by_peft.vision_encoder(PIXELS).last_hidden_state, encoded(segmenter))
+
+    state = adapter_state(segmenter)
+    merged, base = merged_model(segmenter), tiny_sam()
+    for block in range(2):
+        name = f"base_model.model.vision_encoder.layers.{block}.attn.qkv"
+        delta = 2 * state[f"{name}.lora_B.weight"] @ state[f"{name}.lora_A.weight"]
+        expected_weight = base.vision_encoder.layers[block].attn.qkv.weight + delta
+        torch.testing.assert_close(merged.vision_encoder.layers[block].attn.qkv.weight, expected_weight)
 
 
 @pytest.mark.parametrize("target", TARGETS)
@@ -176,10 +245,10 @@ def test_query_value_update_is_the_papers_two_updates() -> None:
     assert not torch.allclose(encoded(segmenter), encoded(tiny_segmenter()), atol=1e-3)
 
 
-def _assert_structure(segmenter: SamSegmenter, rank: int) -> None:
+def _assert_structure(segmenter: SamSegmenter, ranks: list[int]) -> None:
+    """`ranks`: of each of the two updates, in the first and in the second block."""
     factors = [value for name, value in adapter_state(segmenter).items() if "lora_B" in name]
-    assert len(factors) == 2
-    for factor in factors:
+    for factor, rank in zip(factors, ranks, strict=True):
         query, key, value = factor.chunk(3)
         assert torch.equal(key, torch.zeros_like(key))
         assert torch.equal(query[:, rank:], torch.zeros_like(query[:, rank:]))
@@ -191,7 +260,7 @@ def _assert_structure(segmenter: SamSegmenter, rank: int) -> None:
 def test_query_value_update_leaves_keys_exactly_as_they_were(tmp_path: Path) -> None:
     segmenter = with_lora("qv")
     train(segmenter)
-    _assert_structure(segmenter, rank=4)
+    _assert_structure(segmenter, [4, 4])
     before, after = (
         model.vision_encoder.layers[0].attn.qkv.weight.chunk(3)[1] for model in (tiny_sam(), merged_model(segmenter))
     )
@@ -201,7 +270,7 @@ def test_query_value_update_leaves_keys_exactly_as_they_were(tmp_path: Path) -> 
     going_on = tiny_segmenter()
     attach_adapter(going_on, tmp_path / "adapter", trainable=True)
     train(going_on)
-    _assert_structure(going_on, rank=4)
+    _assert_structure(going_on, [4, 4])
 
 
 @pytest.mark.parametrize("target", TARGETS)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 from peft import LoraConfig, PeftConfig, PeftModel, get_peft_model
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
@@ -48,18 +48,41 @@ class LoraSettings(BaseModel):
         default="qkv",
         description="What is updated. Default: ours, the layer that SAM has in one piece; the paper is `qv`.",
     )
+    ranks: Literal["uniform", "rising", "falling"] = Field(
+        default="uniform",
+        description="How the ranks of the blocks go with depth: all r, or in even steps between 1 and 2 r - 1 with "
+        "r as their mean, so that as many weights learn. Default: the paper. That early and late layers should "
+        "change by different amounts: Lee et al. (arXiv 2210.11466).",
+    )
     alpha: float | None = Field(
         default=None,
         gt=0,
-        description="The update is scaled by alpha / r. Default: r, that is 1: theta + A B in the paper.",
+        description="The update is scaled by alpha / r, in every block alike. Default: r, that is 1: theta + A B in "
+        "the paper.",
     )
     dropout: float = Field(
         default=0.0, ge=0, lt=1, description="On the update's input, in training. Default: none in the paper."
     )
 
+    @model_validator(mode="after")
+    def _ranks_can_differ(self) -> LoraSettings:
+        if self.ranks != "uniform" and self.rank == 1:
+            raise ValueError(f"expected a rank of at least 2 for {self.ranks} ranks, got rank=1: all would be 1")
+        return self
+
     @property
     def scale(self) -> float:
         return 1.0 if self.alpha is None else self.alpha / self.rank
+
+    def rank_of_blocks(self, blocks: int) -> list[int]:
+        """The rank in each of so many blocks, from the image to the decoder; `rank` on average."""
+        if self.ranks == "uniform" or blocks == 1:
+            return [self.rank] * blocks
+        falling = [round((2 * self.rank - 1) - (2 * self.rank - 2) * i / (blocks - 1)) for i in range(blocks // 2)]
+        middle = [self.rank] * (blocks % 2)
+        # The other half by symmetry, or rounding would move the mean.
+        falling += middle + [2 * self.rank - rank for rank in reversed(falling)]
+        return falling if self.ranks == "falling" else falling[::-1]
 
 
 def add_lora(segmenter: SamSegmenter, settings: LoraSettings, seed: int) -> None:
@@ -76,9 +99,16 @@ def add_lora(segmenter: SamSegmenter, settings: LoraSettings, seed: int) -> None
     if isinstance(segmenter.network, PeftModel):
         raise ValueError(f"expected a segmenter without an adapter, got one that has one: {segmenter.name}")
     factor = 2 if settings.target == "qv" else 1  # see query_value.py
+    ranks = {
+        rf"vision_encoder\.layers\.{block}\..*": rank * factor
+        for block, rank in enumerate(settings.rank_of_blocks(len(segmenter.sam.vision_encoder.layers)))
+        if rank != settings.rank
+    }
     config = LoraConfig(
         r=settings.rank * factor,
         lora_alpha=settings.scale * settings.rank * factor,
+        rank_pattern=ranks,
+        alpha_pattern={layers: settings.scale * rank for layers, rank in ranks.items()},
         target_modules=_ALL_LINEAR if settings.target == "all-linear" else _QKV,
         lora_dropout=settings.dropout,
     )
@@ -105,7 +135,7 @@ def _inject(segmenter: SamSegmenter, config: LoraConfig) -> None:
 
 def _hold_structure(segmenter: SamSegmenter) -> None:
     if segmenter.lora is not None and segmenter.lora.target == "qv":
-        hold_query_value_structure(segmenter.network, segmenter.lora.rank)
+        hold_query_value_structure(segmenter.network)
 
 
 def adapter_parameters(segmenter: SamSegmenter) -> list[tuple[str, nn.Parameter]]:

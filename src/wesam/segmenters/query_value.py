@@ -13,25 +13,24 @@ import torch
 from torch import Tensor, nn
 
 
-def hold_query_value_structure(network: nn.Module, rank: int) -> None:
+def hold_query_value_structure(network: nn.Module) -> None:
     """Keeps at zero, in training, what the two updates leave at zero in B. (Copies of the network lose this.)
 
     Gradients are masked rather than weights: a zero whose gradient is zero stays exactly zero under SGD,
     Adam and weight decay alike. Of A nothing need be held, since its gradient passes through B.
 
     Args:
-        network: one with LoRA factors of rank 2 `rank` on fused query-key-value projections.
-        rank: r, of each of the two updates.
+        network: one with LoRA factors of rank 2 r on fused query-key-value projections; r may differ between them.
     """
     for name, factor in network.named_parameters():
         if "lora_B" in name:
-            mask = _query_value_blocks(factor, rank)
+            mask = _query_value_blocks(factor)
             factor.register_hook(partial(_masked, mask))  # type: ignore[no-untyped-call]
 
 
-def _query_value_blocks(factor: Tensor, rank: int) -> Tensor:
+def _query_value_blocks(factor: Tensor) -> Tensor:
     """(3 d, 2 r) in {0, 1}: query rows use the first r columns, value rows the last r, key rows none."""
-    width = factor.shape[0] // 3
+    width, rank = factor.shape[0] // 3, factor.shape[1] // 2
     mask = torch.zeros_like(factor, requires_grad=False)
     mask[:width, :rank] = 1
     mask[2 * width :, rank:] = 1
