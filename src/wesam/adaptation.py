@@ -9,7 +9,7 @@ from typing import Any
 
 from wesam.errors import WesamError
 from wesam.evaluation.evaluate import evaluate
-from wesam.evaluation.ground_truth import scorable
+from wesam.evaluation.ground_truth import scorable, simulated_prompts
 from wesam.evaluation.previews import pick_samples, write_previews
 from wesam.evaluation.report import write_report
 from wesam.evaluation.scores import Evaluation
@@ -98,7 +98,6 @@ def run(
         skipped = report.skipped
     for problem in skipped:
         tell(f"skipped: {problem}")
-    weak = _prompted(config, labelled or ())
     validation = None
     if config.val_labels is not None:
         validation, _ = load_samples(config.images, config.val_labels, format=config.val_labels_format)
@@ -116,6 +115,7 @@ def run(
     if objective.needs_masks and labelled is None:
         raise WesamError(f"objective {config.objective.name}: expected labels with masks, got no labels")
     masks = [scorable(sample) for sample in labelled or ()] if objective.needs_masks else None
+    weak = _prompted(config, labelled or ()) if masks is None else _prompted_from_truth(config, masks)
     # Only now, when all that was given has proved usable, is anything written.
     with folder.writing():
         if accelerator.is_main_process:
@@ -157,6 +157,17 @@ def _prompted(config: RunConfig, samples: Sequence[Sample]) -> list[Sample]:
     return [weak_labels(sample, config.prompt, config.seed) for sample in samples]
 
 
+def _prompted_from_truth(config: RunConfig, samples: Sequence[Sample]) -> list[Sample]:
+    """Samples that a mask is learned from, with prompts that do not give it away."""
+    prompt = _prompt_of_truth(config)
+    return [sample.with_instances(simulated_prompts(sample, prompt, config.seed)) for sample in samples]
+
+
+def _prompt_of_truth(config: RunConfig) -> PromptKind:
+    """What to prompt with where masks are the truth: "auto" could be the mask; a box is what most users give."""
+    return "box" if config.prompt == "auto" else config.prompt
+
+
 def _look_at_result(
     config: RunConfig,
     segmenter: SamSegmenter,
@@ -173,8 +184,7 @@ def _look_at_result(
         write_previews(segmenter, shown, folder.previews, tile=tile, overlap=overlap)
         return None
     tell(f"scoring source and adapted model on {len(validation)} images with masks")
-    # "auto" would prompt with a ground-truth mask where there is nothing else; a box is what most users give.
-    prompt: PromptKind = "box" if config.prompt == "auto" else config.prompt
+    prompt = _prompt_of_truth(config)
     evaluation = evaluate(segmenter, validation, prompt=prompt, seed=config.seed, tile=tile, overlap=overlap)
     evaluation.write(folder.root)
     shown = pick_samples(validation, config.previews, evaluation)

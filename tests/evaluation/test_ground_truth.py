@@ -29,6 +29,15 @@ def test_every_object_is_asked_about_in_order_and_without_its_true_mask(disc_sam
     assert not set(map(str, true_masks(sample))) & {str(instance.rle) for instance in weak}
 
 
+def test_an_outline_made_from_the_truth_is_coarse(disc_samples):
+    sample = disc_samples[0]
+    for outline, truth in zip(simulated_prompts(sample, "mask", seed=0), sample.instances, strict=True):
+        assert outline.box is None
+        assert not outline.points
+        assert outline.mask().any()
+        assert (outline.mask() != truth.mask()).any()
+
+
 def test_a_prompt_that_could_be_the_true_mask_is_refused(disc_samples):
     with pytest.raises(WesamError, match="expected box, point or mask"):
         simulated_prompts(disc_samples[0], "auto", seed=0)

@@ -12,6 +12,7 @@ from wesam.errors import WesamError
 from wesam.evaluation.evaluate import evaluate
 from wesam.experiments import stability
 from wesam.experiments.arms import Arm
+from wesam.experiments.pack import Pack
 from wesam.experiments.stability import Domain, Study
 from wesam.labels.check import load_samples
 from wesam.segmenters.load import load_segmenter
@@ -57,6 +58,13 @@ def test_a_study_records_goes_on_and_is_reported(
     monkeypatch.setattr(stability, "adapt_run", None)
     study.record(domain, "point", 1, arm)
     assert [json.loads(line) for line in path.read_text().splitlines()] == rows
+
+    # Outlines are simulated once; a run given masks as labels would prompt with them as they are.
+    labels = study._config(domain, Pack.at(pack_folder), "mask", 1, arm, out / "run").labels
+    assert labels is not None
+    simulated, _ = load_samples(pack_folder / "images", labels)
+    truth, _ = load_samples(pack_folder / "images", pack_folder / "instances_train.json")
+    assert simulated[0].instances[0].rle != truth[0].instances[0].rle
 
     result = CliRunner().invoke(stability.app, ["report", str(out)], catch_exceptions=False)
     assert "1 runs that reached 4 steps, of 1; arms: shared teacher" in result.output

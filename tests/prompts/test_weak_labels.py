@@ -13,6 +13,9 @@ from wesam.types import Instance, Sample
 MASK = np.zeros((40, 60), bool)
 MASK[10:20, 30:50] = True
 RLE = coco_mask.encode(np.asfortranarray(MASK.astype(np.uint8)))
+WAVY_MASK = MASK.copy()
+WAVY_MASK[9, 30:50:2] = True  # more corners than a simulated outline has
+WAVY = coco_mask.encode(np.asfortranarray(WAVY_MASK.astype(np.uint8)))
 EMPTY = coco_mask.encode(np.zeros((40, 60), np.uint8, order="F"))
 BOX = (1.0, 2.0, 30.0, 31.0)
 POINTS = ((5.0, 6.0, 1), (7.0, 8.0, 0))
@@ -41,6 +44,7 @@ def labels(instance: Instance) -> tuple[bool, bool, bool]:
         ({"box": BOX, "points": POINTS, "rle": RLE}, "box", {"box": BOX}),
         ({"points": POINTS, "rle": RLE}, "box", {"box": (30, 10, 50, 20)}),
         ({"box": BOX, "points": POINTS, "rle": RLE}, "point", {"points": POINTS}),
+        ({"box": BOX, "points": POINTS, "rle": WAVY}, "mask", {"rle": WAVY}),
     ],
 )
 def test_only_what_the_kind_allows_is_kept(given: dict, kind: str, expected: dict) -> None:
@@ -58,16 +62,6 @@ def test_simulated_points_are_fixed_per_instance() -> None:
     assert beside[0].points != alone.points
     assert weak(first, "point", seed=1).points != alone.points
     assert weak_labels(sample(first, id_="b.png"), "point").instances[0].points != alone.points
-
-
-def test_a_mask_prompt_is_coarse_and_alone() -> None:
-    wavy = MASK.copy()
-    wavy[9, 30:50:2] = True
-    rle = coco_mask.encode(np.asfortranarray(wavy.astype(np.uint8)))
-    coarse = weak(Instance("1", box=BOX, points=POINTS, rle=rle), "mask")
-    assert labels(coarse) == (False, False, True)
-    assert coarse.mask().any()
-    assert not np.array_equal(coarse.mask(), wavy)
 
 
 @pytest.mark.parametrize(

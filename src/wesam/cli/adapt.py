@@ -23,7 +23,10 @@ def adapt(
         Path | None,
         typer.Option("--val-labels", help="Masks to report on at the end; nothing is chosen by them.", metavar="PATH"),
     ] = None,
-    prompt: Annotated[Literal["auto", "box", "point", "mask"] | None, typer.Option("--prompt")] = None,
+    prompt: Annotated[
+        Literal["auto", "box", "point", "mask"] | None,
+        typer.Option("--prompt", help="Which labels prompt. auto: the box and the points, else the mask."),
+    ] = None,
     tile: TileOption = None,
     preset: Annotated[str, typer.Option("--preset", help="default, or paper for the paper's settings.")] = "default",
     config: Annotated[Path | None, typer.Option("--config", help="YAML of settings.", metavar="FILE")] = None,

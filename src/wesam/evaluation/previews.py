@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from wesam.evaluation.evaluate import network_answers
+from wesam.evaluation.ground_truth import scorable, simulated_prompts
 from wesam.evaluation.metrics import Rle, mask_overlap, mean_over_images
 from wesam.evaluation.overlay import Panel, draw_panels
 from wesam.evaluation.predict import DEFAULT_OVERLAP
@@ -55,7 +56,8 @@ def write_previews(
         folder: written to; made if absent.
         prompt: what the masks are prompted with.
         truth: whether the samples carry ground-truth masks: then the last panel shows them, and the titles
-            give the IoU on this image. Else the last panel shows the prompts.
+            give the IoU on this image; prompts are then simulated from them, and `prompt` is not "auto". Else the
+            last panel shows the prompts.
         seed: of prompts that are drawn.
         tile, overlap: see `predict.predict_image`.
 
@@ -69,8 +71,11 @@ def write_previews(
     files = []
     for number, sample in enumerate(samples, start=1):
         image = read_sample(sample)
-        prompted = weak_labels(sample, prompt, seed).instances
-        true = {i.id: i.rle for i in sample.instances if i.rle is not None} if truth else {}
+        if truth:
+            prompted = simulated_prompts(scorable(sample), prompt, seed)
+            true = {i.id: i.rle for i in sample.instances if i.rle is not None}
+        else:
+            prompted, true = weak_labels(sample, prompt, seed).instances, {}
         answers = network_answers(segmenter, image, prompted, tile, overlap)
         panels = [Panel("image")]
         for method, masks in answers.items():

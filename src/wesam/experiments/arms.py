@@ -21,8 +21,7 @@ from wesam.evaluation.evaluate import evaluate
 from wesam.evaluation.scores import TRIVIAL_METHODS
 from wesam.experiments.pack import Pack
 from wesam.labels.check import load_samples
-from wesam.labels.write_coco import write_coco
-from wesam.prompts.simulated_set import SimulationSettings, simulate_set
+from wesam.prompts.simulated_set import SimulationSettings
 from wesam.prompts.weak_labels import PromptKind
 from wesam.segmenters.load import load_segmenter
 from wesam.training.config import RunConfig, describe, make_config
@@ -117,7 +116,7 @@ class Bench:
         elif simulation is None:
             labels = self.pack.weak
         else:
-            labels, prompt = self._simulated(simulation, seed), "auto"
+            labels, prompt = self.pack.simulated(self.out / "labels", simulation, seed), "auto"
         return make_config(
             {
                 "model": self.model,
@@ -135,15 +134,6 @@ class Bench:
                 f"views.tile={'null' if self.tile is None else self.tile}",
             ],
         )
-
-    def _simulated(self, settings: SimulationSettings, seed: int) -> Path:
-        """A COCO file of simulated labels, named by what is in it and written once."""
-        parts = [f"{key}={value}" for key, value in settings.model_dump().items()]
-        path = self.out / "labels" / f"{','.join([*parts, f'seed={seed}'])}.json"
-        if not path.exists():
-            masks, _ = load_samples(self.pack.images, self.pack.train_masks)
-            write_coco([simulate_set(sample, settings, seed) for sample in masks], path)
-        return path
 
     def _found(self, config: RunConfig, path: Path) -> Path:
         """A COCO file of what the source model finds on the training images, the same for all seeds of an arm.

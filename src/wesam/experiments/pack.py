@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wesam.errors import WesamError
+from wesam.labels.check import load_samples
+from wesam.labels.write_coco import write_coco
+from wesam.prompts.simulated_set import SimulationSettings, simulate_set
 from wesam.views.corruptions import corrupt_folder
 
 
@@ -43,6 +46,15 @@ class Pack:
             if not path.exists():
                 raise WesamError(f"{path}: expected a part of the pack, found nothing")
         return pack
+
+    def simulated(self, out: Path, settings: SimulationSettings, seed: int) -> Path:
+        """A COCO file of weak labels simulated from the training masks, named by what is in it and written once."""
+        parts = [f"{key}={value}" for key, value in settings.model_dump().items()]
+        path = out / f"{','.join([*parts, f'seed={seed}'])}.json"
+        if not path.exists():
+            masks, _ = load_samples(self.images, self.train_masks)
+            write_coco([simulate_set(sample, settings, seed) for sample in masks], path)
+        return path
 
     def corrupted(self, out: Path, name: str, severity: int, seed: int) -> Pack:
         """The same labels on corrupted copies of the images, made once."""

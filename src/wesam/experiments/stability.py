@@ -33,6 +33,7 @@ from wesam.experiments.pack import Pack
 from wesam.experiments.stability_analysis import MEAN, read_runs, report, scale_name
 from wesam.experiments.stability_rules import AVERAGED, SCALES, rules
 from wesam.labels.check import load_samples
+from wesam.prompts.simulated_set import SimulationSettings
 from wesam.prompts.weak_labels import PromptKind, weak_labels
 from wesam.segmenters.load import load_segmenter
 from wesam.segmenters.lora import add_lora, use_adapter_weights
@@ -160,13 +161,21 @@ class Study:
             return tests
         return [tests[place * len(tests) // self.test_images] for place in range(self.test_images)]
 
+    @staticmethod
+    def _labels(pack: Pack, prompt: PromptKind, seed: int, out: Path) -> Path:
+        """Other labels than boxes are simulated from masks, once; the masks go no further."""
+        if prompt == "box":
+            return pack.weak
+        if prompt == "mask":
+            return pack.simulated(out, SimulationSettings(kind="mask"), seed)
+        return pack.train_masks  # a run itself draws points from masks, where that is all there is
+
     def _config(self, domain: Domain, pack: Pack, prompt: PromptKind, seed: int, arm: Arm, out: Path) -> RunConfig:
         return make_config(
             {
                 "model": self.model,
                 "images": pack.images,
-                # Other labels than boxes are simulated from masks, once; the masks go no further.
-                "labels": pack.weak if prompt == "box" else pack.train_masks,
+                "labels": self._labels(pack, prompt, seed, out.parent),
                 "out": out,
                 "prompt": prompt,
                 "seed": seed,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from wesam.errors import WesamError
-from wesam.prompts.simulated_set import SimulationSettings, simulate_label
+from wesam.prompts.simulate import instance_generator, random_points, tight_box
 from wesam.types import Instance, Sample
 
 PromptKind = Literal["auto", "box", "point", "mask"]
@@ -15,15 +15,16 @@ def weak_labels(sample: Sample, kind: PromptKind, seed: int = 0) -> Sample:
     """The sample with only the labels that a kind of prompt is allowed to see.
 
     ======  =====================================================================
-    auto    what the user gave, as it is: the box and the points, else the mask
+    auto    the box and the points, else the mask
     box     the box, else the tight box of the mask
     point   the points, else 5 + 5 random ones from the mask
-    mask    a polygon of few vertices fitted to the mask
+    mask    the mask (polygon, brush)
     ======  =====================================================================
 
-    What is drawn from a mask depends on the seed, the sample's id and the instance's id alone, so it is the
-    same in every epoch, in every process and beside whatever other instances. Instances whose mask is needed
-    and empty are left out.
+    What is there is given as it is. Nothing is made coarser: that is for ground truth alone, which a benchmark
+    must not prompt with as it is (`simulated_set`). What is drawn from a mask depends on the seed, the sample's
+    id and the instance's id alone, so it is the same in every epoch, in every process and beside whatever other
+    instances. Instances whose mask is needed and empty are left out.
 
     Args:
         sample: an image with its labels.
@@ -51,9 +52,12 @@ def _weak_instance(sample: Sample, instance: Instance, kind: PromptKind, seed: i
     mask = instance.mask()
     if not mask.any():
         return None
-    if kind == "auto":
-        return Instance(instance.id, rle=instance.rle, category=instance.category)
-    return simulate_label(sample, instance, mask, SimulationSettings(kind=kind), seed)
+    if kind == "box":
+        return Instance(instance.id, box=tight_box(mask), category=instance.category)
+    if kind == "point":
+        drawn = random_points(mask, instance_generator(seed, sample.id, instance.id))
+        return Instance(instance.id, points=drawn, category=instance.category)
+    return Instance(instance.id, rle=instance.rle, category=instance.category)
 
 
 def _labels(instance: Instance) -> str:
