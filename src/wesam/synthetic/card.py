@@ -1,18 +1,23 @@
 """The table of a model card: what the model reaches, beside what needs no network.
 
-python -m wesam.synthetic.card MODEL --pack nuclei=PATH --pack natural=PATH
+python -m wesam.synthetic.card MODEL --pack nuclei=PATH natural=PATH
+python -m wesam.synthetic.card MODEL --shift --family natural medical --corruption fog
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from transformers import SamModel
 
-from wesam.synthetic import probe
+from wesam.synthetic import probe, shift
 from wesam.synthetic.canvas import Scene
+from wesam.views.corruptions import CORRUPTIONS, corrupt
 
 _COLUMNS = (
     "box",
@@ -30,6 +35,12 @@ _COLUMNS = (
 
 #: Finding prompts asks about a thousand points an image: more images would take longer than all else together.
 _RECALL_IMAGES = 20
+
+#: Of scenes that no pool used.
+_SEED = 3_000_000
+
+#: Enough for objects of every size.
+_SOURCE_SCENES = 200
 
 
 def measure(sam: SamModel, test: list[Scene], most: int | None = None) -> dict[str, float]:
@@ -75,15 +86,42 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=100, help="scenes a family")
     parser.add_argument("--pack", nargs="*", default=[], metavar="NAME=PATH", help="COCO packs with a test split")
     parser.add_argument("--most", type=int, default=None, help="instances an image, all if not given")
+    parser.add_argument("--shift", action="store_true", help="instead: beside source scenes at the same object sizes")
+    parser.add_argument(
+        "--corruption", nargs="*", default=[], metavar="NAME", help="with --shift: source scenes spoilt, or `all`"
+    )
     options = parser.parse_args()
     sam = SamModel.from_pretrained(options.model, dtype=torch.float32)
-    print(head())
-    for family in options.family:
-        scenes = probe.scenes(family, 3_000_000, options.count)
-        print(line(f"{family} scenes", measure(sam, scenes, options.most)), flush=True)
-    for pack in options.pack:
+    sets = _image_sets(options.family, options.count, options.pack)
+    if options.shift:
+        source = probe.scenes("source", _SEED, max(options.count, _SOURCE_SCENES))
+        names = CORRUPTIONS if options.corruption == ["all"] else options.corruption
+        spoilt = _spoilt(source[: options.count], names)
+        scored = shift.score(sam, source)
+        print(shift.head())
+        for name, test in itertools.chain(sets, spoilt):
+            print(shift.line(name, shift.score(sam, test), scored), flush=True)
+    else:
+        print(head())
+        for name, test in sets:
+            print(line(name, measure(sam, test, options.most)), flush=True)
+
+
+def _image_sets(families: list[str], count: int, packs: list[str]) -> Iterator[tuple[str, list[Scene]]]:
+    for family in families:
+        yield f"{family} scenes", probe.scenes(family, _SEED, count)
+    for pack in packs:
         name, path = pack.split("=", 1)
-        print(line(f"{name} pack", measure(sam, probe.pack_scenes(Path(path)), options.most)), flush=True)
+        yield f"{name} pack", probe.pack_scenes(Path(path))
+
+
+def _spoilt(source: list[Scene], names: Sequence[str]) -> Iterator[tuple[str, list[Scene]]]:
+    """The source scenes under each corruption, lightest and heaviest."""
+    for name, severity in itertools.product(names, (1, 5)):
+        yield (
+            f"{name} {severity}",
+            [replace(scene, image=corrupt(scene.image, name, severity, i)) for i, scene in enumerate(source)],
+        )
 
 
 if __name__ == "__main__":

@@ -72,6 +72,28 @@ def evaluate(
 ) -> dict[str, float]:
     """Mean over images of the mean IoU over instances, at the original resolution, in percent.
 
+    Arguments are those of `score_instances`.
+
+    Returns:
+        ``miou`` and ``correlation`` of predicted with true IoU over all instances.
+    """
+    true, predicted = score_instances(sam, test, kind, swap, most, seed, features)
+    flat = np.concatenate(predicted)
+    correlation = float(np.corrcoef(flat, np.concatenate(true))[0, 1]) if np.std(flat) > 0 else 0.0
+    return {"miou": 100 * mean_over_images(true), "correlation": correlation}
+
+
+def score_instances(
+    sam: SamModel,
+    test: Sequence[Scene],
+    kind: Kind = "box",
+    swap: Swap = "right",
+    most: int | None = None,
+    seed: int = 0,
+    features: Sequence[Tensor] | None = None,
+) -> tuple[list[list[float]], list[list[float]]]:
+    """The IoU of every answer, true and as the model predicts it.
+
     Args:
         sam: in float32, on any device; its weights are frozen by this.
         kind: "box" tight box, "points" five inside and five outside, "point" a single one inside.
@@ -80,12 +102,12 @@ def evaluate(
         seed: of the points.
         features: of `embed`, to save asking the encoder again.
     Returns:
-        ``miou`` and ``correlation`` of predicted with true IoU over all instances.
+        true and predicted IoU, each one list an image with one value in [0, 1] an instance.
     """
     segmenter = SamSegmenter(sam, name="probe")
     features = features or embed(sam, test)
-    predicted: list[float] = []
     true: list[list[float]] = []
+    predicted: list[list[float]] = []
     with inference(segmenter):
         for i, scene in enumerate(test):
             masks = _limited(scene, most, i)
@@ -94,9 +116,8 @@ def evaluate(
             asked = _asked(masks, kind, np.random.default_rng(seed + i))
             answers = list(decode_instances(segmenter, use, asked, _whole(segmenter, scene), scene.image.shape[:2]))
             true.append([_iou(mask, answer.rle) for mask, answer in zip(masks, answers, strict=True)])
-            predicted.extend(answer.iou for answer in answers)
-    correlation = float(np.corrcoef(predicted, np.concatenate(true))[0, 1]) if np.std(predicted) > 0 else 0.0
-    return {"miou": 100 * mean_over_images(true), "correlation": correlation}
+            predicted.append([answer.iou for answer in answers])
+    return true, predicted
 
 
 def embed(sam: SamModel, test: Sequence[Scene]) -> list[Tensor]:
