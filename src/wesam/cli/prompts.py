@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from pydantic import ValidationError
 
 from wesam.cli.console import image_progress, say
 from wesam.cli.options import (
@@ -93,6 +92,8 @@ def prompts(
 
 def _settings(grid: dict[str, Any], **options: Any) -> AutomaticSettings:
     """Settings from options of which those that are None were not given."""
+    from pydantic import ValidationError
+
     from wesam.automatic.settings import AutomaticSettings
     from wesam.training.config import describe
 
