@@ -16,6 +16,7 @@ from wesam.objectives.wesam import WesamObjective, WesamSettings
 from wesam.segmenters.sam import SamSegmenter
 from wesam.training.checkpoint import list_checkpoints
 from wesam.training.memory import MemoryGuard, is_out_of_memory
+from wesam.training.watch import HealthWatch
 
 CPU = "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to allocate"
 
@@ -53,11 +54,22 @@ def test_the_chunk_halves_first_then_the_batch() -> None:
     guard = MemoryGuard(segmenter)
     cuts = []
     for _ in range(8):
-        guard.shrink(images=3)
+        guard.shrink(3)
         cuts.append((guard.parts, segmenter.decode_chunk))
     assert cuts == [(1, 2), (1, 1), (2, 5), (2, 2), (2, 1), (3, 5), (3, 2), (3, 1)]
     with pytest.raises(WesamError, match="expected memory for one image"):
-        guard.shrink(images=3)
+        guard.shrink(3)
+
+
+def test_work_that_fails_for_another_reason_is_not_tried_again() -> None:
+    said: list[str] = []
+
+    def work(parts: int) -> None:
+        raise RuntimeError("shapes differ")
+
+    with pytest.raises(RuntimeError, match="shapes differ"):
+        MemoryGuard(tiny_segmenter()).fit(4, work, said.append)
+    assert said == []
 
 
 def limited(monkeypatch: pytest.MonkeyPatch, method: str, fits: Callable[..., bool], error: Exception) -> None:
@@ -113,9 +125,59 @@ def test_a_run_that_must_do_with_less_memory_ends_with_the_same_weights(
 def test_where_one_image_does_not_fit_the_checkpoint_stays(
     image_set: ImageSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = SmallRun(image_set, tmp_path, {"checkpoint_every": 2})
+    run = SmallRun(image_set, tmp_path, {"checkpoint_every": 2, "health": {"every": 0}})
     calls = iter(range(10_000))
     limited(monkeypatch, "encode", lambda pixels: next(calls) < 5, RuntimeError(f"{CPU} 9 bytes"))
     with pytest.raises(WesamError, match="memory for one image"):
         run.train()
     assert list_checkpoints(run.folder.checkpoints)[-1].name == "step-0000004"
+
+
+@pytest.mark.parametrize(
+    ("method", "fits", "said"),
+    [
+        ("_decode_chunk", lambda features, position, prompts, *_: len(prompts) <= 2, "takes 2 prompts at once"),
+        ("encode", lambda pixels: len(pixels) <= 1, "each batch of 3 views goes in 3 parts"),
+    ],
+)
+def test_a_measurement_that_must_do_with_less_memory_says_the_same(
+    image_set: ImageSet,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    method: str,
+    fits: Callable[..., bool],
+    said: str,
+) -> None:
+    settings = {"batch_size": 1, "steps": 4, "health": {"every": 2}, "selection": {"average_last": 2}}
+    whole, cut = (SmallRun(image_set, tmp_path / name, settings) for name in ("whole", "cut"))
+    expected = whole.train().selection
+    cut.segmenter.decode_chunk = 16
+    limited(monkeypatch, method, fits, torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"))
+    got = cut.train().selection
+    assert [one.name for one in got.candidates] == [one.name for one in expected.candidates]
+    for mine, theirs in zip(got.candidates, expected.candidates, strict=True):
+        assert mine.signals == pytest.approx(theirs.signals, rel=1e-2, abs=1e-3)
+    assert any(message.startswith("measuring the source model: ") and said in message for message in cut.messages)
+    assert [row["message"] for row in cut.events] == cut.messages
+
+
+def test_memory_that_ends_at_the_last_measurement_of_all_is_made_do_with(
+    image_set: ImageSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = SmallRun(image_set, tmp_path, {"steps": 4, "health": {"every": 2}, "selection": {"average_last": 2}})
+    fits = [True]
+    monkeypatch.setattr(
+        HealthWatch, "finish", lambda watch, finish=HealthWatch.finish: (fits.clear(), finish(watch))[1]
+    )
+    limited(monkeypatch, "encode", lambda pixels: bool(fits) or len(pixels) == 1, MemoryError())
+    assert run.train().selection.candidates[-1].name.startswith("mean of the weights")
+    assert run.messages[-1].startswith("measuring mean of the weights at steps")
+
+
+def test_where_one_view_cannot_be_measured_the_advice_is_the_same(
+    image_set: ImageSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = SmallRun(image_set, tmp_path)
+    limited(monkeypatch, "encode", lambda pixels: False, MemoryError())
+    with pytest.raises(WesamError, match="memory for one image"):
+        run.train()

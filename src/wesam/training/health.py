@@ -35,6 +35,9 @@ Signals = dict[SignalName, float]
 _LARGEST_SHARE = 0.2
 _FEWEST = 4
 
+#: Views of an image that are looked at: as it lies, mirrored, strong.
+VIEWS = 3
+
 # Masks of 16 images with 40 objects take 42 MB at one byte a cell for SAM; they are kept at one bit.
 _ANCHOR_BYTES = 2**28
 
@@ -130,8 +133,12 @@ class HealthProbe:
         self._indices = np.linspace(0, count - 1, min(count, images)).round().astype(int).tolist()
         self._anchor = AnchorBranch(Entries(background=False, ignore_padding=True), _ANCHOR_BYTES)
 
-    def measure(self, segmenter: Segmenter) -> Signals:
+    def measure(self, segmenter: Segmenter, parts: int = 1) -> Signals:
         """The signals of the segmenter as it stands: means over instances, then over images.
+
+        Args:
+            segmenter: to measure.
+            parts: into how many parts the views of an image go through the encoder, where memory is short.
 
         Raises:
             WesamError: if an image cannot be read.
@@ -139,14 +146,14 @@ class HealthProbe:
         rows, pooled = [], []
         with inference(segmenter):
             for index in self._indices:
-                signals, z = self._measure_view(segmenter, index)
+                signals, z = self._measure_view(segmenter, index, parts)
                 rows.append({name: float(values.mean()) for name, values in signals.items()})
                 pooled.append(z)
         means: Signals = {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
         means["feature_rank"] = effective_rank(torch.cat(pooled))
         return means
 
-    def _measure_view(self, segmenter: Segmenter, index: int) -> tuple[dict[SignalName, Tensor], Tensor]:
+    def _measure_view(self, segmenter: Segmenter, index: int, parts: int) -> tuple[dict[SignalName, Tensor], Tensor]:
         """Each signal as (n,), and the pooled features (k, C) of the k masks that did not vanish."""
         item, mirrored = self._dataset.upright(index), self._dataset.mirrored(index)
         device = next(segmenter.parameters()).device
@@ -156,8 +163,9 @@ class HealthProbe:
         cell = segmenter.input_size / segmenter.mask_grid
 
         anchor = self._anchor(segmenter, batch).masks
-        features = segmenter.encode(torch.cat([batch.weak, mirrored.weak[None].to(device), batch.strong]))
-        image = torch.arange(3, device=device).repeat_interleave(count)
+        views = torch.cat([batch.weak, mirrored.weak[None].to(device), batch.strong])
+        features = torch.cat([segmenter.encode(part) for part in views.tensor_split(parts)])
+        image = torch.arange(VIEWS, device=device).repeat_interleave(count)
         looks = segmenter.decode(features, Prompts.cat([prompts, mirrored.prompts.to(device), prompts]), image)
         upright, flipped, strong = looks[:count], looks[count : 2 * count], looks[2 * count :]
         masks = upright.logits > 0

@@ -7,12 +7,10 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from accelerate import Accelerator
 from accelerate.utils import ProjectConfiguration
-from accelerate.utils.memory import clear_device_cache
 from torch import Tensor
 
 from wesam.errors import NonFiniteLossError, WesamError
@@ -24,8 +22,8 @@ from wesam.training.config import RunConfig
 from wesam.training.guard import FiniteGuard, all_finite, culprits
 from wesam.training.health import split_samples
 from wesam.training.loading import batches_from, default_workers, is_worker_lost
-from wesam.training.memory import MemoryGuard, is_out_of_memory
-from wesam.training.progress import LossWindow, Progress
+from wesam.training.memory import MemoryGuard
+from wesam.training.progress import LossWindow, Notes, Progress
 from wesam.training.run_folder import RunFolder
 from wesam.training.watch import HealthWatch, Selection, unwatched
 from wesam.types import Sample
@@ -90,10 +88,11 @@ def train(
     segmenter = objective.segmenter
     split = split_samples(samples, config.health, config.seed)
     dataset = TargetDataset(split.training, segmenter, config.views, seed=config.seed, masks=masks)
+    notes = Notes(accelerator, folder, on_message or (lambda _: None))
     watch = None
     if config.health.every > 0 and objective.trainable and accelerator.is_main_process:
-        watch = HealthWatch(config, segmenter, split, CandidateFolder(folder.candidates))
-    loop = _Loop(config, accelerator, objective, dataset, folder, watch, on_progress, on_message or (lambda _: None))
+        watch = HealthWatch(config, segmenter, split, CandidateFolder(folder.candidates), notes)
+    loop = _Loop(config, accelerator, objective, dataset, folder, notes, watch, on_progress)
     start, began = loop.step, time.perf_counter()
     loop.run()
     selection, weights = (unwatched(config), objective.result()) if watch is None else watch.finish()
@@ -125,9 +124,9 @@ class _Loop:
         objective: Objective,
         dataset: TargetDataset,
         folder: RunFolder,
+        notes: Notes,
         watch: HealthWatch | None,
         on_progress: Callable[[Progress], None] | None,
-        on_message: Callable[[str], None],
     ) -> None:
         self.config = config
         self.accelerator = accelerator
@@ -135,8 +134,8 @@ class _Loop:
         self.segmenter = objective.segmenter
         self.dataset = dataset
         self.folder = folder
+        self.notes = notes
         self.watch = watch
-        self.tell = on_message
         self.parameters = [parameter for _, parameter in adapter_parameters(self.segmenter)]
         adam = torch.optim.Adam(self.parameters, lr=config.learning_rate, weight_decay=config.weight_decay)
         self.wrapped, self.optimiser = accelerator.prepare(objective, adam)
@@ -173,7 +172,8 @@ class _Loop:
             # The news may have come in the middle of an update, so nothing in memory is trusted.
             self._restore()
             self.workers //= 2
-            self._note(
+            self.notes.add(
+                self.step,
                 "worker lost",
                 f"a process that loads images was killed ({lost}); "
                 f"going on from step {self.step} with {self.workers} of them",
@@ -221,7 +221,9 @@ class _Loop:
         if not bool(self.accelerator.reduce(stalled, reduction="sum")):
             return False
         self.steps = self.step
-        self._note("early stop", f"step {self.step}: stopped early, the signals of health chose no later adapter")
+        self.notes.add(
+            self.step, "early stop", f"step {self.step}: stopped early, the signals of health chose no later adapter"
+        )
         return True
 
     def _take_step(self, batches: list[Batch], rate: float) -> bool:
@@ -242,41 +244,40 @@ class _Loop:
         else:
             names = culprits(self.objective, on_device)
             self.guard.suspects += [name for name in names if name not in self.guard.suspects]
-            self._note(
+            self.notes.add(
+                self.step + 1,
                 "step left out",
                 f"step {self.step + 1}: loss or gradient is not finite on {', '.join(names)}; "
                 f"left out ({self.guard.streak} in a row)",
-                step=self.step + 1,
                 images=names,
             )
         return good
 
     def _gradients(self, batches: list[Batch]) -> list[dict[str, Tensor]]:
         """Losses of each batch; their mean's gradient lies in the parameters. Smaller pieces where memory ends."""
-        while True:
-            try:
-                return self._backward(batches)
-            except (RuntimeError, MemoryError) as error:
-                if not is_out_of_memory(error) or self.accelerator.num_processes > 1:
-                    raise  # with several processes the others already wait for this one's gradients
-            # Only now, without the error and the frames it held, are the tensors of the failed attempt gone.
-            self.optimiser.zero_grad()
-            clear_device_cache(garbage_collection=True)
-            done = self.memory.shrink(len(batches[0]))
-            self._note("out of memory", f"step {self.step + 1}: memory did not suffice; {done}", step=self.step + 1)
+        if self.accelerator.num_processes > 1:
+            # When memory ends in one process, the others already wait for its gradients.
+            return self._backward(batches, parts=1)
+        number = self.step + 1
+        return self.memory.fit(
+            len(batches[0]),
+            lambda parts: self._backward(batches, parts),
+            lambda said: self.notes.add(number, "out of memory", f"step {number}: {said}"),
+        )
 
-    def _backward(self, batches: list[Batch]) -> list[dict[str, Tensor]]:
+    def _backward(self, batches: list[Batch], parts: int) -> list[dict[str, Tensor]]:
+        self.optimiser.zero_grad()  # of an attempt that memory did not suffice for
         losses: list[dict[str, Tensor]] = [{} for _ in batches]
-        pieces = [(number, piece) for number, batch in enumerate(batches) for piece in batch.split(self.memory.parts)]
+        pieces = [(number, piece) for number, batch in enumerate(batches) for piece in batch.split(parts)]
         for place, (number, piece) in enumerate(pieces, start=1):
             share = len(piece) / len(batches[number])
             # Dropout is the only draw that is not tied to an item; tie it to the step and the process.
             torch.manual_seed(_mixed_seed(self.config.seed, self.step, self.accelerator.process_index))
             # Gradients travel between processes once a step.
             with nullcontext() if place == len(pieces) else self.accelerator.no_sync(self.wrapped):
-                parts = self.wrapped(piece)
-                self.accelerator.backward(parts["total"] * (share / len(batches)))
-            for name, loss in parts.items():
+                named = self.wrapped(piece)
+                self.accelerator.backward(named["total"] * (share / len(batches)))
+            for name, loss in named.items():
                 own = share * loss.detach()
                 losses[number][name] = losses[number][name] + own if name in losses[number] else own
         return losses
@@ -298,7 +299,8 @@ class _Loop:
         self.accelerator.wait_for_everyone()
         self._restore()
         self.guard.rollbacks = rollbacks
-        self._note(
+        self.notes.add(
+            self.step,
             "rollback",
             f"step {reached}: not finite; back at step {self.step}, at {self.guard.rate:g} of the learning rate",
             images=suspects,
@@ -335,12 +337,6 @@ class _Loop:
             self.folder.cut_metrics(self.step)
         if self.watch is not None:
             self.watch.rewind(self.step)
-
-    def _note(self, event: str, message: str, step: int | None = None, **details: Any) -> None:
-        self.tell(message)
-        if self.accelerator.is_main_process:
-            row = {"step": self.step if step is None else step, "event": event, "message": message, **details}
-            self.folder.append_metrics(row)
 
 
 def learning_rate(config: RunConfig, step: int) -> float:

@@ -25,6 +25,21 @@ class Progress:
     images_per_second: float
 
 
+class Notes:
+    """What is out of the ordinary: told at once, and kept in the run folder's metrics as a row with an "event"."""
+
+    def __init__(self, accelerator: Accelerator, folder: RunFolder, tell: Callable[[str], None]) -> None:
+        self._accelerator = accelerator
+        self._folder = folder
+        self._tell = tell
+
+    def add(self, step: int, event: str, message: str, **details: Any) -> None:
+        """Notes what happened at a step, in words; the row takes the details too."""
+        self._tell(message)
+        if self._accelerator.is_main_process:
+            self._folder.append_metrics({"step": step, "event": event, "message": message, **details})
+
+
 class LossWindow:
     """Losses since the last log line. They stay on the device until then, so that nothing waits for their values."""
 

@@ -13,7 +13,9 @@ from wesam.segmenters.lora import use_adapter_weights
 from wesam.segmenters.sam import SamSegmenter
 from wesam.training.candidates import CandidateFolder, Weights, averaged, candidate_name, scaled
 from wesam.training.config import RunConfig
-from wesam.training.health import HealthProbe, Signals, Split
+from wesam.training.health import VIEWS, HealthProbe, Signals, Split
+from wesam.training.memory import MemoryGuard
+from wesam.training.progress import Notes
 from wesam.training.selection import LAST_STEP, Candidate, choose, stalled
 
 SELECTION_FILE = "selection.json"
@@ -71,13 +73,18 @@ class HealthWatch:
         segmenter: with its adapter in place.
         split: of the images.
         folder: where candidates are kept.
+        notes: told where a measurement had to do with less memory.
     """
 
-    def __init__(self, config: RunConfig, segmenter: SamSegmenter, split: Split, folder: CandidateFolder) -> None:
+    def __init__(
+        self, config: RunConfig, segmenter: SamSegmenter, split: Split, folder: CandidateFolder, notes: Notes
+    ) -> None:
         self._config = config
         self._segmenter = segmenter
         self._split = split
         self._folder = folder
+        self._notes = notes
+        self._memory = MemoryGuard(segmenter, "views")
         self._probe = HealthProbe(split.health, segmenter, config.views, config.seed, config.health.images)
         self._seconds = 0.0
         self.candidates: list[Candidate] = []
@@ -99,11 +106,11 @@ class HealthWatch:
         """Measures and keeps the adapter of a step; at step 0 the source model, whatever the weights.
 
         Raises:
-            WesamError: if an image cannot be read.
+            WesamError: if an image cannot be read, or memory does not suffice for one image.
         """
         if step == 0:
             weights = scaled(weights, 0.0)
-        candidate = Candidate(candidate_name(step), step, self._measured(weights))
+        candidate = self._measured(candidate_name(step), step, weights)
         self._folder.add(candidate, weights)
         self.candidates = sorted([*self.candidates, candidate], key=lambda one: one.step)
         return candidate.signals
@@ -113,7 +120,11 @@ class HealthWatch:
         return stalled(self.candidates, self._config.selection)
 
     def finish(self) -> tuple[Selection, Weights]:
-        """Makes the further candidates that the settings ask for, and chooses."""
+        """Makes and measures the further candidates that the settings ask for, and chooses.
+
+        Raises:
+            WesamError: see `measure`.
+        """
         settings = self._config.selection
         made: list[tuple[Candidate, Weights]] = []
         steps = [candidate.step for candidate in self.candidates]
@@ -121,10 +132,12 @@ class HealthWatch:
         if settings.average_last > 1 and len(steps) > 1:
             parts = steps[1:][-settings.average_last :]
             weights = averaged([self._folder.weights(step) for step in parts])
-            made.append(self._made(f"mean of the weights at steps {', '.join(map(str, parts))}", end, weights))
+            name = f"mean of the weights at steps {', '.join(map(str, parts))}"
+            made.append((self._measured(name, end, weights), weights))
         last_name = made[-1][0].name if made else f"step {end}"
         for scale in settings.scales:
-            made.append(self._made(f"{last_name}, its update times {scale:g}", end, scaled(weights, scale)))
+            smaller = scaled(weights, scale)
+            made.append((self._measured(f"{last_name}, its update times {scale:g}", end, smaller), smaller))
         candidates = [*self.candidates, *(candidate for candidate, _ in made)]
         choice = choose(candidates, settings)
         kept = len(self.candidates)
@@ -134,15 +147,16 @@ class HealthWatch:
         )
         return selection, made[choice.index - kept][1] if chosen is None else chosen
 
-    def _made(self, name: str, step: int, weights: Weights) -> tuple[Candidate, Weights]:
-        return Candidate(name, step, self._measured(weights)), weights
-
-    def _measured(self, weights: Weights) -> Signals:
+    def _measured(self, name: str, step: int, weights: Weights) -> Candidate:
         began = time.perf_counter()
         with use_adapter_weights(self._segmenter, weights):
-            signals = self._probe.measure(self._segmenter)
+            signals = self._memory.fit(
+                VIEWS,
+                lambda parts: self._probe.measure(self._segmenter, parts),
+                lambda said: self._notes.add(step, "out of memory", f"measuring {name}: {said}"),
+            )
         self._seconds += time.perf_counter() - began
-        return signals
+        return Candidate(name, step, signals)
 
 
 def unwatched(config: RunConfig) -> Selection:
