@@ -19,14 +19,14 @@ def sigmoid(x: float) -> float:
     return 1 / (1 + math.exp(-x))
 
 
-def focal(logits: Tensor, target: Tensor, weight: Tensor | None = None) -> float:
+def focal(logits: Tensor, target: Tensor, weight: Tensor | None = None, alpha: float = 0.5) -> float:
     """One instance, (H, W)."""
     weights = ones_like(logits) if weight is None else pixels(weight)
     total = 0.0
     for y, t, w in zip(pixels(logits), pixels(target), weights, strict=True):
         for side, share in ((1, t), (0, 1 - t)):
             p_t = sigmoid(y) if side == 1 else 1 - sigmoid(y)
-            alpha_t = 0.8 if side == 1 else 0.2
+            alpha_t = alpha if side == 1 else 1 - alpha
             total += share * w * alpha_t * (1 - p_t) ** 2 * -math.log(p_t)
     return total / sum(weights)
 

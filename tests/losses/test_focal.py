@@ -6,12 +6,13 @@ from tests.losses.conftest import Masks
 from wesam.losses.focal import focal_loss
 
 
-def test_equals_the_oracle(drawn: Masks) -> None:
+@pytest.mark.parametrize("alpha", [0.5, 0.8])
+def test_equals_the_oracle(drawn: Masks, alpha: float) -> None:
     logits, target, weight = drawn
-    expected = [oracles.focal(*instance) for instance in zip(logits, target, strict=True)]
-    torch.testing.assert_close(focal_loss(logits, target), torch.tensor(expected))
-    expected = [oracles.focal(*instance) for instance in zip(*drawn, strict=True)]
-    torch.testing.assert_close(focal_loss(logits, target, weight), torch.tensor(expected))
+    expected = [oracles.focal(*instance, alpha=alpha) for instance in zip(logits, target, strict=True)]
+    torch.testing.assert_close(focal_loss(logits, target, alpha=alpha), torch.tensor(expected))
+    expected = [oracles.focal(*instance, alpha=alpha) for instance in zip(*drawn, strict=True)]
+    torch.testing.assert_close(focal_loss(logits, target, weight, alpha), torch.tensor(expected))
 
 
 def test_pixels_without_weight_do_not_count(half_weighted: Masks) -> None:
@@ -25,7 +26,7 @@ def test_is_finite_for_extreme_logits() -> None:
     target = torch.tensor([[[0, 1]], [[0, 1]]])
     losses = focal_loss(logits, target)
     losses.sum().backward()
-    assert losses.tolist() == pytest.approx([0, (0.2 + 0.8) / 2 * 1e4])
+    assert losses.tolist() == pytest.approx([0, (0.5 + 0.5) / 2 * 1e4])
     assert logits.grad is not None
     assert logits.grad.isfinite().all()
 
@@ -51,3 +52,15 @@ def test_a_soft_target_is_the_expectation_over_both_sides() -> None:
     one, zero = torch.ones_like(logits), torch.zeros_like(logits)
     expected = 0.3 * focal_loss(logits, one) + 0.7 * focal_loss(logits, zero)
     torch.testing.assert_close(focal_loss(logits, 0.3 * one), expected)
+
+
+@pytest.mark.parametrize("alpha", [0.25, 0.5, 0.8])
+def test_alpha_says_from_which_chance_on_a_pixel_goes_into_the_mask(alpha: float) -> None:
+    """A pixel that is in the mask with probability 1 - alpha is left on the border: neither side pulls."""
+    logits = torch.zeros(1, 1, 3, requires_grad=True)
+    chance = torch.tensor([[[-0.05, 0.0, 0.05]]]) + 1 - alpha
+    focal_loss(logits, chance, alpha=alpha).sum().backward()
+    assert logits.grad is not None
+    below, even, above = logits.grad.flatten().tolist()
+    assert below > 0 > above
+    assert even == pytest.approx(0, abs=1e-8)

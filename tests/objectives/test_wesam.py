@@ -19,7 +19,15 @@ from wesam.views.batch import Batch
 
 MASK_LOSSES = ("self_training", "focal", "dice", "iou", "anchor")
 # The paper's three losses and teacher, with our mending of what was wrong with them (METHOD section 6).
-MENDED = WesamSettings(teacher="shared", contrastive_weight=1, box_projection_weight=0, box_clip=False)
+MENDED = WesamSettings(
+    teacher="shared",
+    focal_alpha=0.8,
+    dice_weight=1,
+    anchor_form="dice",
+    contrastive_weight=1,
+    box_projection_weight=0,
+    box_clip=False,
+)
 PAPER = MENDED.model_copy(
     update={"background_negative": False, "cross_image_negatives": False, "ignore_padding": False}
 )
@@ -73,10 +81,16 @@ def slow_losses(
         sure = (2 * soft - 1).abs() * (1 if w is None else w) if s.confidence_weighting else w
         target = soft if s.soft_targets else t
         trust = oracles.iou(t, a, w) if s.agreement_weighting else 1.0
-        losses["focal"][image].append(trust * oracles.focal(y, target, sure))
+        losses["focal"][image].append(trust * oracles.focal(y, target, sure, s.focal_alpha))
         losses["dice"][image].append(trust * oracles.dice(y, target, sure))
         losses["iou"][image].append(trust * (strong.iou.item() - oracles.iou(y > 0, t, w)) ** 2)
-        losses["anchor"][image].append((oracles.dice(y, a, w) + oracles.dice(weak.logits[0], a, w)) / 2)
+        distances = [
+            oracles.dice(look, a, w)
+            if s.anchor_form == "dice"
+            else s.focal_weight * oracles.focal(look, a, w, s.focal_alpha)
+            for look in (y, weak.logits[0])
+        ]
+        losses["anchor"][image].append(sum(distances) / 2)
         losses["anchor_agreement"][image].append(oracles.iou(t, a, w))
         losses["teacher_area"][image].append(float((t * valid).sum() / valid.sum()))
         losses["predicted_iou"][image].append(weak.iou.item())
@@ -96,7 +110,9 @@ def slow_losses(
     means = {
         name: sum(sum(values) / len(values) for values in per_image) / images for name, per_image in losses.items()
     }
-    means["self_training"] = s.focal_weight * means["focal"] + means["dice"] + s.iou_weight * means["iou"]
+    means["self_training"] = (
+        s.focal_weight * means["focal"] + s.dice_weight * means["dice"] + s.iou_weight * means["iou"]
+    )
     means["contrastive"] = oracles.contrastive(
         queries, keys, entry_index, images, s.contrastive_form, s.cross_image_negatives, s.temperature
     )

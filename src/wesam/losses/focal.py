@@ -13,13 +13,17 @@ def focal_loss(
     logits: Tensor,
     target: Tensor,
     weight: Tensor | None = None,
-    alpha: float = 0.8,
+    alpha: float = 0.5,
     gamma: float = 2.0,
 ) -> Tensor:
     """Sigmoid focal loss of each instance (Lin et al. 2017, arXiv 1708.02002), mean over its pixels.
 
-    ``alpha_t (1 - p_t)^gamma (-log p_t)`` with p_t the probability given to the true side of a pixel; alpha
-    0.8 is the paper's (WeSAM, arXiv 2312.03502). For a soft target it is the expectation over the two sides.
+    ``alpha_t (1 - p_t)^gamma (-log p_t)`` with p_t the probability given to the true side of a pixel. For a soft target
+    it is the expectation over the two sides.
+
+    Only with alpha 1/2 does a pixel of which nobody can be sure get the answer that is the likelier one. WeSAM's 0.8
+    (arXiv 2312.03502) puts it into the mask from a chance of one in five on; against pseudo-labels, which the next
+    round learns from, that makes masks grow (docs/experiments/2026-11-23-stability.md).
 
     Args:
         logits: mask logits, (N, H, W).

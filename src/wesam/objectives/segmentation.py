@@ -15,6 +15,7 @@ from wesam.segmenters.base import Segmenter
 from wesam.types import MaskPrediction, Prompts
 from wesam.views.batch import Batch
 
+PAPER_FOCAL_ALPHA = 0.8  # WeSAM's public code
 FOCAL_WEIGHT = 20.0  # SAM's own ratio of focal to Dice loss (arXiv 2304.02643, appendix A), and WeSAM's
 
 
@@ -55,6 +56,7 @@ def mask_losses(
     weight: Tensor | None,
     image_index: Tensor,
     images: int,
+    focal_alpha: float,
     certainty: Tensor | None = None,
     trust: Tensor | None = None,
 ) -> dict[str, Tensor]:
@@ -65,12 +67,13 @@ def mask_losses(
         target: (N, m, m) masks, binary or soft; the predicted IoU is compared with that of the mask cut at 1/2.
         weight: as of `pixel_weight`.
         image_index, images: as of `losses.reduce.image_mean`.
+        focal_alpha: weight of the mask's pixels in "focal", as of `losses.focal.focal_loss`.
         certainty: (N, m, m) further weights in [0, 1] of the pixels in "focal" and "dice"; None: 1.
         trust: (N,) factors in [0, 1] of the instances' losses; None: 1.
     """
     believed = weight if certainty is None else certainty if weight is None else weight * certainty
     per_instance = {
-        "focal": focal_loss(prediction.logits, target, believed),
+        "focal": focal_loss(prediction.logits, target, believed, focal_alpha),
         "dice": dice_loss(prediction.logits, target, believed),
         "iou": iou_head_loss(prediction.iou, prediction.logits, target > 0.5, weight),
     }

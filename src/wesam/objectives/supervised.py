@@ -9,7 +9,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
 from wesam.objectives.base import Objective
-from wesam.objectives.segmentation import FOCAL_WEIGHT, mask_losses, named, pixel_weight, predict_both
+from wesam.objectives.segmentation import (
+    FOCAL_WEIGHT,
+    PAPER_FOCAL_ALPHA,
+    mask_losses,
+    named,
+    pixel_weight,
+    predict_both,
+)
 from wesam.segmenters.sam import SamSegmenter
 from wesam.types import MaskPrediction
 from wesam.views.batch import Batch
@@ -24,6 +31,9 @@ class SupervisedSettings(BaseModel):
 
     focal_weight: float = Field(
         default=FOCAL_WEIGHT, ge=0, description="of the focal loss; SAM's and the paper's ratio: 20"
+    )
+    focal_alpha: float = Field(
+        default=PAPER_FOCAL_ALPHA, gt=0, lt=1, description="weight of a mask's pixels in the focal loss; paper: 0.8"
     )
     ignore_padding: bool = Field(
         default=True,
@@ -64,5 +74,6 @@ class SupervisedObjective(Objective):
             None if weight is None else torch.cat([weight, weight]),
             torch.cat([batch.image_index, batch.image_index + len(batch)]),
             2 * len(batch),
+            self.settings.focal_alpha,
         )
         return named(self.settings.focal_weight * parts["focal"] + parts["dice"] + parts["iou"], parts)

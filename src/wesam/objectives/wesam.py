@@ -9,6 +9,7 @@ from torch import Tensor
 
 from wesam.losses.contrastive import ContrastiveForm, contrastive_loss
 from wesam.losses.dice import dice_loss
+from wesam.losses.focal import focal_loss
 from wesam.losses.iou import mask_iou
 from wesam.losses.projection import projection_loss
 from wesam.losses.reduce import image_mean
@@ -47,9 +48,26 @@ class WesamSettings(BaseModel):
     focal_weight: float = Field(
         default=FOCAL_WEIGHT,
         ge=0,
-        description="of the focal loss within L_st; SAM's and the paper's ratio: 20",
+        description="of the focal loss within L_st and, with `anchor_form=focal`, within L_anchor; SAM's and the "
+        "paper's ratio: 20",
     )
-
+    focal_alpha: float = Field(
+        default=0.5,
+        gt=0,
+        lt=1,
+        description="weight of a mask's pixels in the focal loss, the others get 1 - alpha; paper: 0.8, which makes "
+        "masks grow from round to round (docs/experiments/2026-11-23-stability.md)",
+    )
+    dice_weight: float = Field(
+        default=0.0,
+        ge=0,
+        description="of the Dice loss within L_st; paper: 1. Off by default: against pseudo-labels it makes masks grow "
+        "(docs/experiments/2026-11-23-stability.md)",
+    )
+    anchor_form: Literal["focal", "dice"] = Field(
+        default="focal",
+        description="the distance to the source model's masks; paper: dice, which makes masks grow as in L_st",
+    )
     iou_weight: float = Field(
         default=1.0,
         ge=0,
@@ -150,14 +168,14 @@ class WesamSettings(BaseModel):
 
 
 class WesamObjective(Objective):
-    """``L = w_st (20 focal + dice + mse_iou) + w_anchor L_anchor + w_con L_con + w_proj L_proj + w_point L_point
-    + w_coarse L_coarse``.
+    """``L = w_st L_st + w_anchor L_anchor + w_con L_con + w_proj L_proj + w_point L_point + w_coarse L_coarse``.
 
     With y the mask logits of a look, p = sigmoid(y), t the pseudo-labels and a the source model's masks, both
     thresholded at logit 0 and constant:
 
-    * ``L_st = 20 focal(p_strong, t) + dice(p_strong, t) + (iou_head - IoU(1[y_strong > 0], t))^2``
-    * ``L_anchor = dice(p_strong, a) / 2 + dice(p_weak, a) / 2``
+    * ``L_st = 20 focal(p_strong, t) + w_dice dice(p_strong, t) + (iou_head - IoU(1[y_strong > 0], t))^2``, in the paper
+      with w_dice 1, here 0;
+    * ``L_anchor = d(p_strong, a) / 2 + d(p_weak, a) / 2``, in the paper with d = dice, here 20 focal;
     * L_con: weak features pooled under t against the source model's features pooled under a.
     * L_proj, L_point, L_coarse: what the label's box, points and coarse mask say about p_strong (not in the paper;
       weight 0 there). See `objectives.label_knowledge`.
@@ -209,14 +227,17 @@ class WesamObjective(Objective):
             weight,
             index,
             images,
+            settings.focal_alpha,
             certainty(soft) if settings.confidence_weighting else None,
             agreement if settings.agreement_weighting else None,
         )
-        self_training = settings.focal_weight * parts["focal"] + parts["dice"] + settings.iou_weight * parts["iou"]
-        distance = 0.5 * (
-            dice_loss(looks.strong.logits, anchor.masks, weight) + dice_loss(looks.weak.logits, anchor.masks, weight)
+        self_training = (
+            settings.focal_weight * parts["focal"]
+            + settings.dice_weight * parts["dice"]
+            + settings.iou_weight * parts["iou"]
         )
-        anchoring = image_mean(distance, index, images)
+        distances = [self._distance(look.logits, anchor.masks, weight) for look in (looks.strong, looks.weak)]
+        anchoring = image_mean(0.5 * (distances[0] + distances[1]), index, images)
         z, present = self.entries.pool(looks.weak_features, pseudo_labels, index, batch.valid)
         contrast = contrastive_loss(
             z,
@@ -252,6 +273,12 @@ class WesamObjective(Objective):
                 "predicted_iou": image_mean(looks.weak.iou, index, images),
             },
         )
+
+    def _distance(self, logits: Tensor, masks: Tensor, weight: Tensor | None) -> Tensor:
+        """(N,) distances of logits (N, m, m) from the source model's masks."""
+        if self.settings.anchor_form == "dice":
+            return dice_loss(logits, masks, weight)
+        return self.settings.focal_weight * focal_loss(logits, masks, weight, self.settings.focal_alpha)
 
     def _anchor_weight(self) -> float:
         start, end = self.settings.anchor_weight, self.settings.anchor_weight_end

@@ -12,6 +12,7 @@ from wesam import untrusted
 from wesam.automatic.settings import AutomaticSettings
 from wesam.errors import WesamError
 from wesam.objectives.registry import ObjectiveSettings
+from wesam.objectives.segmentation import PAPER_FOCAL_ALPHA
 from wesam.objectives.wesam import WesamSettings
 from wesam.prompts.weak_labels import PromptKind
 from wesam.segmenters.lora import LoraSettings
@@ -40,6 +41,9 @@ PRESETS: dict[str, dict[str, Any]] = {
         "objective": {
             "name": "wesam",
             "teacher": "shared",
+            "focal_alpha": PAPER_FOCAL_ALPHA,
+            "dice_weight": 1.0,
+            "anchor_form": "dice",
             "contrastive_weight": 1.0,
             "box_projection_weight": 0.0,
             "box_clip": False,
