@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from wesam.evaluation.metrics import encode_mask
+from wesam.masks import encode_mask
 from wesam.segmenters.base import Segmenter
 from wesam.types import Instance, MaskPrediction, MultimaskPrediction, Prompts, Sample
 

@@ -3,7 +3,7 @@ import math
 import numpy as np
 
 from wesam.evaluation.automatic import PromptScore, score_prompts
-from wesam.evaluation.metrics import encode_mask
+from wesam.masks import encode_mask
 
 
 def bar(start: int, end: int) -> dict[str, object]:

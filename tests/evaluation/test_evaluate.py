@@ -5,7 +5,7 @@ import torch
 from tests.tiny import tiny_segmenter
 from wesam.errors import WesamError
 from wesam.evaluation.evaluate import evaluate
-from wesam.evaluation.metrics import encode_mask
+from wesam.masks import encode_mask
 from wesam.segmenters.lora import LoraSettings, adapter_parameters, add_lora
 from wesam.types import Instance
 

@@ -3,7 +3,7 @@ import pytest
 
 from wesam.errors import WesamError
 from wesam.evaluation.ground_truth import scorable, simulated_prompts, true_masks
-from wesam.evaluation.metrics import encode_mask
+from wesam.masks import encode_mask
 from wesam.types import Instance
 
 

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from wesam.evaluation.metrics import Overlap, encode_mask, mask_overlap, mean_over_images
+from wesam.evaluation.metrics import Overlap, mask_overlap, mean_over_images
+from wesam.masks import encode_mask
 
 pairs = st.tuples(st.integers(1, 9), st.integers(1, 9)).flatmap(
     lambda shape: st.tuples(hnp.arrays(bool, shape), hnp.arrays(bool, shape))

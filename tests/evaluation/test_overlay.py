@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from wesam.evaluation.metrics import encode_mask
 from wesam.evaluation.overlay import Panel, draw_panels
+from wesam.masks import encode_mask
 from wesam.types import Instance
 
 GREY = 100

@@ -6,9 +6,9 @@ from PIL import Image
 from pycocotools.coco import COCO
 
 from wesam.errors import WesamError
-from wesam.evaluation.metrics import encode_mask
 from wesam.evaluation.predictions import PredictionFolder, instance_map
 from wesam.labels.images import read_image
+from wesam.masks import encode_mask
 
 
 def write(folder, samples, **kwargs):

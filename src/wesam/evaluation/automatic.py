@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from pycocotools import mask as coco_mask
 
-from wesam.evaluation.metrics import Rle
+from wesam.masks import Rle
 
 # What counts as found, as in COCO's AP50 (Lin et al. 2014, arXiv 1405.0312).
 FOUND_IOU = 0.5

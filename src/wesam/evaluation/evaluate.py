@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 
 from wesam.errors import WesamError
 from wesam.evaluation.ground_truth import scorable, simulated_prompts, true_masks
-from wesam.evaluation.metrics import Overlap, Rle, encode_mask, mask_overlap
+from wesam.evaluation.metrics import Overlap, mask_overlap
 from wesam.evaluation.predict import DEFAULT_OVERLAP, predict_image
 from wesam.evaluation.scores import Evaluation, Method, image_score, method_score, source_difference
 from wesam.evaluation.trivial import TRIVIAL_ANSWERS
 from wesam.labels.images import read_sample
+from wesam.masks import Rle, encode_mask
 from wesam.prompts.weak_labels import PromptKind
 from wesam.segmenters.base import Segmenter
 from wesam.segmenters.lora import adapter_parameters

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pycocotools import mask as coco_mask
 
 from wesam.errors import WesamError
-from wesam.evaluation.metrics import Rle
+from wesam.masks import Rle
 from wesam.prompts.simulated_set import SimulationSettings, simulate_set
 from wesam.prompts.weak_labels import PromptKind, weak_labels
 from wesam.types import Instance, Sample

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
-Rle: TypeAlias = dict[str, Any]  # {"size": [height, width], "counts": bytes}
+from wesam.masks import Rle
+
 Size: TypeAlias = Literal["small", "medium", "large"]
 
 SIZES: tuple[Size, ...] = ("small", "medium", "large")
@@ -49,12 +49,6 @@ class Overlap:
         if self.true < SMALL_BELOW:
             return "small"
         return "medium" if self.true < MEDIUM_BELOW else "large"
-
-
-def encode_mask(mask: NDArray[np.bool_]) -> Rle:
-    """(H, W) bool to a COCO compressed run-length encoding."""
-    encoded: Rle = coco_mask.encode(np.asfortranarray(mask, dtype=np.uint8))
-    return encoded
 
 
 def mask_overlap(predicted: Rle, true: Rle) -> Overlap:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from pycocotools import mask as coco_mask
 
-from wesam.evaluation.metrics import Rle
+from wesam.masks import Rle
 from wesam.types import FOREGROUND, Instance
 
 Picture: TypeAlias = NDArray[np.uint8]  # (H, W, 3) RGB
@@ -149,12 +149,13 @@ def _drawn(base: Picture, width: int, panel: Panel, colours: Mapping[str, Colour
 
 def _shown(rle: Rle, base: Picture) -> NDArray[np.uint8]:
     """A mask at the panel's size, in {0, 1}; an object too small for it keeps at least a pixel."""
-    mask = coco_mask.decode(rle) * np.uint8(255)
-    size = (base.shape[1], base.shape[0])
-    shrinks = size[0] < mask.shape[1]
-    soft: NDArray[np.uint8] = cv2.resize(mask, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-    hard = np.asarray(soft >= 128)
-    return (hard if hard.any() else soft > 0).astype(np.uint8)
+    # Decoded masks lie in memory column by column, and OpenCV wants rows: turned over, nothing need be copied.
+    mask = coco_mask.decode(rle).T * np.uint8(255)
+    shrinks = base.shape[1] < mask.shape[0]
+    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    soft: NDArray[np.uint8] = np.asarray(cv2.resize(mask, base.shape[:2], interpolation=interpolation), np.uint8).T
+    hard = soft >= 128
+    return np.ascontiguousarray(hard if hard.any() else soft > 0, dtype=np.uint8)
 
 
 def _titled(title: str, picture: Picture) -> Picture:

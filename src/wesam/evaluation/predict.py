@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 from torch import Tensor
 
-from wesam.evaluation.metrics import Rle
 from wesam.evaluation.predictions import PredictionFolder
 from wesam.labels.images import read_sample
+from wesam.masks import Rle
 from wesam.prompts.build import build_prompts
 from wesam.prompts.coarse_mask import MaskFeeding
 from wesam.prompts.weak_labels import PromptKind, weak_labels

@@ -15,8 +15,8 @@ from pycocotools import mask as coco_mask
 
 from wesam.atomic import replaced_file
 from wesam.errors import WesamError
-from wesam.evaluation.metrics import Rle
 from wesam.evaluation.overlay import Panel, Picture, draw_panels
+from wesam.masks import Rle
 from wesam.types import Instance, Sample
 
 MAX_INSTANCES = 2**16 - 1  # of one image, in a 16-bit map

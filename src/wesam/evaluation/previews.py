@@ -10,11 +10,12 @@ from PIL import Image
 
 from wesam.evaluation.evaluate import network_answers
 from wesam.evaluation.ground_truth import scorable, simulated_prompts
-from wesam.evaluation.metrics import Rle, mask_overlap, mean_over_images
+from wesam.evaluation.metrics import mask_overlap, mean_over_images
 from wesam.evaluation.overlay import Panel, draw_panels
 from wesam.evaluation.predict import DEFAULT_OVERLAP
 from wesam.evaluation.scores import Evaluation
 from wesam.labels.images import read_sample
+from wesam.masks import Rle
 from wesam.prompts.weak_labels import PromptKind, weak_labels
 from wesam.segmenters.base import Segmenter
 from wesam.types import Sample

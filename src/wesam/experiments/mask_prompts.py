@@ -19,11 +19,12 @@ from rich.console import Console
 from torch import Tensor
 
 from wesam.evaluation.ground_truth import scorable, simulated_prompts, true_masks
-from wesam.evaluation.metrics import Rle, mask_overlap, mean_over_images
+from wesam.evaluation.metrics import mask_overlap, mean_over_images
 from wesam.evaluation.predict import DEFAULT_OVERLAP, decode_instances
 from wesam.experiments.pack import Pack
 from wesam.labels.check import load_samples
 from wesam.labels.images import read_sample
+from wesam.masks import Rle
 from wesam.prompts.coarse_mask import MaskFeeding
 from wesam.segmenters.base import Segmenter
 from wesam.segmenters.inference import encode_view, inference

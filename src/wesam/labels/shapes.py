@@ -11,6 +11,7 @@ import numpy as np
 from pycocotools import mask as coco_mask
 
 from wesam.errors import WesamError
+from wesam.masks import Rle, encode_mask
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -112,7 +113,7 @@ def fit_point(x: float, y: float, width: int, height: int) -> tuple[float, float
 
 def ellipse_to_rle(
     centre: tuple[float, float], radii: tuple[float, float], degrees: float, width: int, height: int
-) -> dict[str, Any]:
+) -> Rle:
     """An ellipse as a mask, cut at the borders of the image, which it may well leave.
 
     Args:
@@ -132,7 +133,7 @@ def ellipse_to_rle(
     return polygons_to_rle([corners.ravel().tolist()], width, height)
 
 
-def mask_to_rle(mask: NDArray[np.bool_]) -> dict[str, Any]:
+def mask_to_rle(mask: NDArray[np.bool_]) -> Rle:
     """A mask in COCO compressed run-length encoding.
 
     Args:
@@ -141,13 +142,11 @@ def mask_to_rle(mask: NDArray[np.bool_]) -> dict[str, Any]:
     Raises:
         WesamError: if no pixel is covered.
     """
-    if not mask.any():
-        raise WesamError("expected a mask that covers a pixel, got an empty one")
-    rle: dict[str, Any] = coco_mask.encode(np.asfortranarray(mask, dtype=np.uint8))
-    return rle
+    height, width = mask.shape
+    return crop_to_rle(mask, 0, 0, width, height)
 
 
-def crop_to_rle(crop: NDArray[np.bool_], left: int, top: int, width: int, height: int) -> dict[str, Any]:
+def crop_to_rle(crop: NDArray[np.bool_], left: int, top: int, width: int, height: int) -> Rle:
     """A mask that is given as a part of the image and where that part lies.
 
     Args:
@@ -163,12 +162,12 @@ def crop_to_rle(crop: NDArray[np.bool_], left: int, top: int, width: int, height
         raise WesamError(
             f"expected a mask inside the image of {width} x {height} px, got {_edges((left, top, right, bottom))}"
         )
-    mask = np.zeros((height, width), dtype=bool)
-    mask[top:bottom, left:right] = crop
-    return mask_to_rle(mask)
+    if not crop.any():
+        raise WesamError("expected a mask that covers a pixel, got an empty one")
+    return encode_mask(crop, (height, width), (left, top))
 
 
-def polygons_to_rle(polygons: Sequence[Sequence[float]], width: int, height: int) -> dict[str, Any]:
+def polygons_to_rle(polygons: Sequence[Sequence[float]], width: int, height: int) -> Rle:
     """The union of polygons as a mask in COCO compressed run-length encoding.
 
     Args:
@@ -199,13 +198,13 @@ def polygons_to_rle(polygons: Sequence[Sequence[float]], width: int, height: int
         if outline > MAX_OUTLINE:
             raise WesamError(f"expected polygons with an outline of at most {MAX_OUTLINE} px, got a longer one")
         fitted.append(clipped.ravel().tolist())
-    rle: dict[str, Any] = coco_mask.merge(coco_mask.frPyObjects(fitted, height, width))
+    rle: Rle = coco_mask.merge(coco_mask.frPyObjects(fitted, height, width))
     if not coco_mask.area(rle):
         raise WesamError("expected polygons that cover a pixel, got an empty mask")
     return rle
 
 
-def fit_rle(size: object, counts: object, width: int, height: int) -> dict[str, Any]:
+def fit_rle(size: object, counts: object, width: int, height: int) -> Rle:
     """A mask in COCO run-length encoding, checked and compressed.
 
     Args:
@@ -230,7 +229,7 @@ def fit_rle(size: object, counts: object, width: int, height: int) -> dict[str, 
             f"expected RLE counts that add up to {height} x {width} pixels, got {reprlib.repr(counts)} "
             f"with a sum of {sum(runs)}"
         )
-    rle: dict[str, Any] = coco_mask.frPyObjects({"size": size, "counts": runs}, height, width)
+    rle: Rle = coco_mask.frPyObjects({"size": size, "counts": runs}, height, width)
     if not coco_mask.area(rle):
         raise WesamError("expected a mask that covers a pixel, got an empty one")
     return rle

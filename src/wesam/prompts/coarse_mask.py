@@ -10,6 +10,7 @@ import torch
 from pycocotools import mask as coco_mask
 from torch import Tensor
 
+from wesam.masks import mask_box, mask_window
 from wesam.types import FOREGROUND, Instance
 
 
@@ -49,18 +50,23 @@ def with_derived_labels(instance: Instance, feeding: MaskFeeding) -> Instance:
     if instance.rle is None or not coco_mask.area(instance.rle):
         return instance
     if feeding.box and instance.box is None:
-        x, y, width, height = (float(value) for value in coco_mask.toBbox(instance.rle))
-        instance = replace(instance, box=(x, y, x + width, y + height))
+        instance = replace(instance, box=mask_box(instance.rle))
     if feeding.centre and not instance.points:
         instance = replace(instance, points=(deepest_point(instance.mask()),))
     return instance
 
 
 def deepest_point(mask: np.ndarray) -> tuple[float, float, int]:
-    """The pixel of a mask (H, W) bool, not empty, that is farthest from its border: ``(x, y, 1)``."""
-    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    top, left = rows[0], columns[0]
-    own = np.pad(mask[top : rows[-1] + 1, left : columns[-1] + 1], 1).astype(np.uint8)
+    """The pixel of a mask (H, W) bool that is farthest from its border: ``(x, y, 1)``.
+
+    Raises:
+        ValueError: if the mask is empty.
+    """
+    window = mask_window(mask)
+    if window is None:
+        raise ValueError("expected a mask that is not empty, got an empty one")
+    top, left = (side.start for side in window)
+    own = np.pad(mask[window], 1).astype(np.uint8)
     depth = cv2.distanceTransform(own, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
     y, x = np.unravel_index(depth.argmax(), depth.shape)
     return float(x + left), float(y + top), FOREGROUND

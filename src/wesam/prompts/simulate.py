@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-from pycocotools import mask as coco_mask
 
+from wesam.masks import Rle, encode_mask, mask_window
 from wesam.types import BACKGROUND, FOREGROUND
 
 if TYPE_CHECKING:
@@ -48,8 +48,8 @@ def tight_box(mask: NDArray[np.bool_]) -> Box:
     Raises:
         ValueError: if the mask is empty.
     """
-    rows, columns = _rows_and_columns(mask)
-    return float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)
+    rows, columns = _own_window(mask)
+    return float(columns.start), float(rows.start), float(columns.stop), float(rows.stop)
 
 
 def jittered_box(box: Box, width: int, height: int, generator: np.random.Generator, jitter: float) -> Box:
@@ -122,15 +122,14 @@ def random_points(
     Raises:
         ValueError: if the mask is empty.
     """
-    rows, columns = _rows_and_columns(mask)
-    own = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
+    own = _own_window(mask)
     around = (slice(None), slice(None)) if reach is None else _stretched(own, reach, mask.shape)
     on = _draw(mask, own, positives, generator)
     off = _draw(~mask, around, negatives, generator)
     return (*((x, y, FOREGROUND) for x, y in on), *((x, y, BACKGROUND) for x, y in off))
 
 
-def coarse_polygon(mask: NDArray[np.bool_], max_vertices: int = 8) -> dict[str, Any]:
+def coarse_polygon(mask: NDArray[np.bool_], max_vertices: int = 8) -> Rle:
     """A mask as someone in a hurry would outline it.
 
     Each piece of the object gets one polygon, the finest of Douglas and Peucker's simplifications (1973) with
@@ -148,9 +147,9 @@ def coarse_polygon(mask: NDArray[np.bool_], max_vertices: int = 8) -> dict[str, 
     """
     if max_vertices < 3:
         raise ValueError(f"expected max_vertices of at least 3, got {max_vertices}")
-    rows, columns = _rows_and_columns(mask)
-    y, x = int(rows[0]), int(columns[0])
-    own = np.ascontiguousarray(mask[y : rows[-1] + 1, x : columns[-1] + 1], dtype=np.uint8)
+    window = _own_window(mask)
+    y, x = (side.start for side in window)
+    own = np.ascontiguousarray(mask[window], dtype=np.uint8)
     outlines, _ = cv2.findContours(own, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     areas = [_filled([outline], own.shape).sum() for outline in outlines]
     polygons = [
@@ -158,17 +157,15 @@ def coarse_polygon(mask: NDArray[np.bool_], max_vertices: int = 8) -> dict[str, 
         for outline, area in zip(outlines, areas, strict=True)
         if area >= _SMALLEST_PIECE * max(areas)
     ]
-    coarse = np.zeros(mask.shape, np.uint8, order="F")
-    coarse[y : y + own.shape[0], x : x + own.shape[1]] = _filled(polygons, own.shape)
-    rle: dict[str, Any] = coco_mask.encode(coarse)
-    return rle
+    return encode_mask(_filled(polygons, own.shape), size=mask.shape, corner=(x, y))
 
 
-def _rows_and_columns(mask: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Indices of the rows and of the columns that the mask touches."""
-    if mask.ndim != 2 or not mask.any():
+def _own_window(mask: NDArray[np.bool_]) -> tuple[slice, slice]:
+    """The rows and the columns from the mask's first to its last pixel."""
+    window = mask_window(mask) if mask.ndim == 2 else None
+    if window is None:
         raise ValueError(f"expected a mask (H, W) that is not empty, got shape {mask.shape}, {mask.sum()} pixels")
-    return np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    return window
 
 
 def _within(start: float, end: float, side: int) -> tuple[float, float]:
@@ -212,9 +209,9 @@ def _simplified(outline: NDArray[np.int32], max_vertices: int) -> NDArray[np.int
     return polygon
 
 
-def _filled(polygons: list[NDArray[np.int32]], shape: tuple[int, ...]) -> NDArray[np.uint8]:
+def _filled(polygons: list[NDArray[np.int32]], shape: tuple[int, ...]) -> NDArray[np.bool_]:
     """Each polygon filled by itself: in one call, OpenCV would leave holes where two overlap."""
     canvas = np.zeros(shape, np.uint8)
     for polygon in polygons:
         cv2.fillPoly(canvas, [polygon], 1)
-    return canvas
+    return canvas.astype(bool)

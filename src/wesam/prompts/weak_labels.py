@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pycocotools import mask as coco_mask
+
 from wesam.errors import WesamError
-from wesam.prompts.simulate import instance_generator, random_points, tight_box
+from wesam.masks import mask_box
+from wesam.prompts.simulate import instance_generator, random_points
 from wesam.types import Instance, Sample
 
 PromptKind = Literal["auto", "box", "point", "mask"]
@@ -49,13 +52,12 @@ def _weak_instance(sample: Sample, instance: Instance, kind: PromptKind, seed: i
         raise WesamError(
             f"{sample.id}: instance {instance.id}: expected {needed} for the prompt {kind!r}, got {_labels(instance)}"
         )
-    mask = instance.mask()
-    if not mask.any():
+    if not coco_mask.area(instance.rle):
         return None
     if kind == "box":
-        return Instance(instance.id, box=tight_box(mask), category=instance.category)
+        return Instance(instance.id, box=mask_box(instance.rle), category=instance.category)
     if kind == "point":
-        drawn = random_points(mask, instance_generator(seed, sample.id, instance.id))
+        drawn = random_points(instance.mask(), instance_generator(seed, sample.id, instance.id))
         return Instance(instance.id, points=drawn, category=instance.category)
     return Instance(instance.id, rle=instance.rle, category=instance.category)
 

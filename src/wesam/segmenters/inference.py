@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
-from pycocotools import mask as coco_mask
 from torch import Tensor
 
+from wesam.masks import Rle, encode_mask
 from wesam.views.pixels import to_input
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from wesam.segmenters.base import Segmenter
@@ -43,7 +43,7 @@ def encode_view(segmenter: Segmenter, image: NDArray[np.uint8], geometry: Geomet
     return segmenter.encode(pixels[None].to(device))
 
 
-def full_size_masks(logits: Tensor, geometry: Geometry, size: tuple[int, int]) -> Iterator[dict[str, Any]]:
+def full_size_masks(logits: Tensor, geometry: Geometry, size: tuple[int, int]) -> Iterator[Rle]:
     """Masks of the whole image, a few at a time; a pixel belongs to an object where its logit is above 0.
 
     Args:
@@ -55,10 +55,9 @@ def full_size_masks(logits: Tensor, geometry: Geometry, size: tuple[int, int]) -
         N COCO compressed run-length encodings, in order.
     """
     height, width = size
-    x0, y0, x1, y1 = geometry.crop
+    x0, y0, _, _ = geometry.crop
     chunk = max(1, _PIXELS_AT_ONCE // (height * width))
     for start in range(0, len(logits), chunk):
         restored = geometry.restore_logits(logits[start : start + chunk])
-        masks = np.zeros((height, width, len(restored)), dtype=np.uint8, order="F")  # as pycocotools wants it
-        masks[y0:y1, x0:x1] = (restored > 0).cpu().numpy().transpose(1, 2, 0)
-        yield from coco_mask.encode(masks)
+        for mask in (restored > 0).cpu().numpy():
+            yield encode_mask(mask, size, corner=(x0, y0))

@@ -22,11 +22,12 @@ from wesam.automatic.candidates import find_candidates
 from wesam.automatic.select import choose_thresholds, select_masks
 from wesam.automatic.settings import AutomaticSettings
 from wesam.evaluation.automatic import PromptScore, score_prompts
-from wesam.evaluation.metrics import Rle, encode_mask, mask_overlap, mean_over_images
+from wesam.evaluation.metrics import mask_overlap, mean_over_images
 from wesam.evaluation.predict import decode_instances
 from wesam.evaluation.trivial import TRIVIAL_ANSWERS
 from wesam.labels.check import load_samples
 from wesam.labels.images import read_sample
+from wesam.masks import Rle, encode_mask
 from wesam.prompts.simulate import random_points, tight_box
 from wesam.segmenters.inference import encode_view, inference
 from wesam.segmenters.sam import SamSegmenter

@@ -23,6 +23,8 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
+from wesam.masks import mask_window
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -140,17 +142,21 @@ class Geometry:
         """
         self._check_inside(mask.shape)
         x0, y0, x1, y1 = self.crop
-        cover = self._flip(torch.from_numpy(np.ascontiguousarray(mask[y0:y1, x0:x1])))
-        rows, columns = (cover.any(dim).nonzero().flatten() for dim in (1, 0))
-        if not len(rows):
+        cropped = mask[y0:y1, x0:x1]
+        window = mask_window(cropped)
+        if window is None:
             return torch.zeros(grid, grid)
-        # Only the mask's own rows and columns are multiplied: a small object in a large image is cheap.
-        ys = slice(int(rows[0]), int(rows[-1]) + 1)
-        xs = slice(int(columns[0]), int(columns[-1]) + 1)
+        # Only the mask's own rows and columns are touched: a small object in a large image is cheap.
+        cover = self._flip(torch.from_numpy(np.ascontiguousarray(cropped[window]))).float()
         (height, width), (new_height, new_width) = self.cropped, self.resized
+        ys, xs = window
+        if self.flip_vertical:
+            ys = slice(height - ys.stop, height - ys.start)
+        if self.flip_horizontal:
+            xs = slice(width - xs.stop, width - xs.start)
         down = _cell_overlap(height, new_height, self.input_size, grid)[:, ys]
         across = _cell_overlap(width, new_width, self.input_size, grid)[:, xs]
-        return (down @ cover[ys, xs].float() @ across.T).clamp_(max=1)
+        return (down @ cover @ across.T).clamp_(max=1)
 
     def valid(self, grid: int) -> Tensor:
         """(m, m) float32: 1 where a cell lies on the image (half its width and height at least), else 0."""

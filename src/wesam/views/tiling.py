@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from pycocotools import mask as coco_mask
 
 from wesam.errors import WesamError
+from wesam.masks import mask_box
 from wesam.types import FOREGROUND
 
 if TYPE_CHECKING:
@@ -112,8 +112,7 @@ def _extent(instance: Instance) -> tuple[float, float, float, float]:
     if instance.box is not None:
         return instance.box
     if instance.rle is not None:
-        x, y, width, height = (float(value) for value in coco_mask.toBbox(instance.rle))
-        return x, y, x + width, y + height
+        return mask_box(instance.rle)
     positive = [(x, y) for x, y, label in instance.points if label == FOREGROUND]
     xs, ys = zip(*(positive or [(x, y) for x, y, _ in instance.points]), strict=True)
     return min(xs), min(ys), max(xs) + 1, max(ys) + 1
