@@ -8,6 +8,8 @@ import pytest
 from wesam.errors import WesamError
 from wesam.synthetic import FAMILIES, generate
 from wesam.synthetic.canvas import Canvas, descendants, instance_masks
+from wesam.synthetic.natural import _clad
+from wesam.synthetic.robotic import _cast
 
 DRAWABLE = [
     pytest.param(
@@ -71,3 +73,24 @@ def test_what_lies_in_front_takes_the_pixels() -> None:
     assert masks[0].sum() == 30 * 30 - 10 * 10
     assert masks[1].sum() == 20 * 20
     assert not (masks[0] & masks[1]).any()
+
+
+def test_a_hard_shadow_darkens_what_is_there_once_and_owns_nothing() -> None:
+    canvas, mask = Canvas(64), np.zeros((64, 64), np.uint8)
+    canvas.image[:] = 1.0
+    mask[40:50, 20:30] = 1
+    _cast(canvas, mask, np.array([10.0, -20.0]), dark=0.4)
+    assert canvas.image[45, 25] == pytest.approx(0.6, abs=1e-3)
+    assert canvas.image[25, 35] == pytest.approx(0.6, abs=1e-3)  # the far end
+    assert canvas.image[35, 30] == pytest.approx(0.6, abs=1e-3)  # on the way
+    assert canvas.image[[5, 60], [5, 5]] == pytest.approx(1.0)
+    assert not canvas.labels.any()
+
+
+def test_a_natural_thing_wears_two_of_the_scenes_colours() -> None:
+    palette = np.array([[0.9, 0.1, 0.1], [0.1, 0.9, 0.1], [0.1, 0.1, 0.9]], np.float32)
+    canvas = Canvas(128)
+    _clad(np.random.default_rng(0), canvas, np.ones((128, 128), np.uint8), palette)
+    hue = np.asarray(canvas.image / canvas.image.sum(-1, keepdims=True))
+    near = np.abs(hue[..., None, :] - palette / palette.sum(1, keepdims=True)).max(-1) < 0.1
+    assert sorted(near.mean((0, 1)) > 0.2) == [False, True, True]  # two of the three

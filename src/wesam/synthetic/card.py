@@ -94,13 +94,7 @@ def main() -> None:
     sam = SamModel.from_pretrained(options.model, dtype=torch.float32)
     sets = _image_sets(options.family, options.count, options.pack)
     if options.shift:
-        source = probe.scenes("source", _SEED, max(options.count, _SOURCE_SCENES))
-        names = CORRUPTIONS if options.corruption == ["all"] else options.corruption
-        spoilt = _spoilt(source[: options.count], names)
-        scored = shift.score(sam, source)
-        print(shift.head())
-        for name, test in itertools.chain(sets, spoilt):
-            print(shift.line(name, shift.score(sam, test), scored), flush=True)
+        _print_shifts(sam, sets, CORRUPTIONS if options.corruption == ["all"] else options.corruption, options.count)
     else:
         print(head())
         for name, test in sets:
@@ -115,13 +109,19 @@ def _image_sets(families: list[str], count: int, packs: list[str]) -> Iterator[t
         yield f"{name} pack", probe.pack_scenes(Path(path))
 
 
-def _spoilt(source: list[Scene], names: Sequence[str]) -> Iterator[tuple[str, list[Scene]]]:
-    """The source scenes under each corruption, lightest and heaviest."""
-    for name, severity in itertools.product(names, (1, 5)):
-        yield (
-            f"{name} {severity}",
-            [replace(scene, image=corrupt(scene.image, name, severity, i)) for i, scene in enumerate(source)],
-        )
+def _print_shifts(
+    sam: SamModel, sets: Iterator[tuple[str, list[Scene]]], corruptions: Sequence[str], count: int
+) -> None:
+    """Sets beside source scenes of their sizes, then source scenes beside themselves, spoilt at severities 1 and 5."""
+    print(shift.head())
+    source = shift.score(sam, probe.scenes("source", _SEED, max(count, _SOURCE_SCENES)))
+    for name, test in sets:
+        print(shift.line(name, shift.score(sam, test), source), flush=True)
+    scenes = probe.scenes("source", _SEED, count) if corruptions else []
+    clean = shift.score(sam, scenes)
+    for name, severity in itertools.product(corruptions, (1, 5)):
+        spoilt = [replace(scene, image=corrupt(scene.image, name, severity, i)) for i, scene in enumerate(scenes)]
+        print(shift.line(f"{name} {severity}", shift.score(sam, spoilt), clean), flush=True)
 
 
 if __name__ == "__main__":

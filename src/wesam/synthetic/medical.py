@@ -1,8 +1,9 @@
 """Target family *medical*: three looks a photograph never has.
 
-* *smear*: stained white cells, lobed nucleus in a pale body, among red cells that nobody asked for;
-* *ultrasound*: dark lesions with fuzzy borders under strong multiplicative speckle and fading depth;
-* *endoscopy*: polyps of the colour of their surroundings, wet highlights, a dark vignette.
+* *smear*: clumps of stained white cells whose pale bodies touch: the nucleus is far stronger than the outline; red
+  cells that nobody asked for;
+* *ultrasound*: lesions that differ from their surroundings in the mean of a coarse, full speckle alone; fading depth;
+* *endoscopy*: polyps little paler or darker than the mottled mucosa, wet highlights, a dark vignette.
 """
 
 from __future__ import annotations
@@ -26,16 +27,21 @@ def smear(rng: np.random.Generator, canvas: Canvas) -> None:
     radius = s * rng.uniform(0.045, 0.065)
     _red_cells(rng, canvas, _rgb(rng, 0.85, 0.62, 0.66), radius)
     body, stain = _rgb(rng, 0.78, 0.70, 0.86), _rgb(rng, 0.42, 0.22, 0.58)
-    for _ in range(int(rng.integers(2, 7))):
+    found: list[tuple[float, float]] = []
+    for _ in range(int(rng.integers(4, 11))):
+        reach = radius * rng.uniform(1.8, 3.0)
         centre = (float(rng.uniform(0.05, 0.95) * s), float(rng.uniform(0.05, 0.95) * s))
-        reach = radius * rng.uniform(1.3, 2.3)
-        mask = shapes.pick(rng, ((shapes.blob, 0.4), (shapes.island, 0.3), (shapes.branching, 0.3)))(
+        if found and rng.uniform() < 0.6:  # clumped: a neighbour that touches
+            near, turn = found[rng.integers(len(found))], rng.uniform(0, 2 * np.pi)
+            centre = (near[0] + 1.3 * reach * float(np.cos(turn)), near[1] + 1.3 * reach * float(np.sin(turn)))
+        mask = shapes.pick(rng, ((shapes.blob, 0.2), (shapes.island, 0.3), (shapes.branching, 0.5)))(
             rng, s, centre, reach
         )
-        if (mask & (canvas.labels > 0)).sum() > 0.15 * mask.sum():
+        if (mask & (canvas.labels > 0)).sum() > 0.3 * mask.sum():
             continue
-        cell = canvas.paint(rng, mask, body, strength=0.4, soft=1.2, opacity=rng.uniform(0.55, 0.85))
+        cell = canvas.paint(rng, mask, body, strength=0.4, soft=0.8, opacity=rng.uniform(0.3, 0.55))
         if cell:
+            found.append(centre)
             _nucleus(rng, canvas, mask, centre, reach, stain)
 
 
@@ -75,7 +81,7 @@ def _nucleus(
 def ultrasound(rng: np.random.Generator, canvas: Canvas) -> None:
     """Lesions under speckle; everything is grey."""
     s = canvas.size
-    tissue = 0.35 + 0.12 * cv2.resize(spectral_noise(rng, 64, 1.6, stretch=0.4), (s, s))
+    tissue = 0.35 + 0.07 * cv2.resize(spectral_noise(rng, 64, 1.6, stretch=0.4), (s, s))
     for _ in range(int(rng.integers(1, 4))):  # bright layers across the beam
         depth, bend = rng.uniform(0.1, 0.9), smooth_field(rng, s, s, 4) * 0.06
         y = np.arange(s, dtype=np.float32)[:, None] / s
@@ -92,19 +98,19 @@ def ultrasound(rng: np.random.Generator, canvas: Canvas) -> None:
         x, _, w, _ = cv2.boundingRect(mask)
         canvas.image[int(centre[1]) :, x : x + w] *= rng.uniform(1.0, 1.3)  # more echo behind a cyst
         tone = np.full(3, rng.uniform(0.03, 0.15), np.float32)
-        canvas.paint(rng, mask, tone, strength=0.1, soft=rng.uniform(1.5, 4.0), opacity=rng.uniform(0.65, 0.95))
+        canvas.paint(rng, mask, tone, strength=0.1, soft=rng.uniform(1.0, 2.5), opacity=rng.uniform(0.65, 0.9))
     grey = canvas.image[..., 0]
-    grain = [cv2.GaussianBlur(rng.standard_normal((s, s), np.float32), (0, 0), 1.8, sigmaY=0.9) for _ in range(2)]
+    grain = [cv2.GaussianBlur(rng.standard_normal((s, s), np.float32), (0, 0), 2.4, sigmaY=1.2) for _ in range(2)]
     speckle = np.hypot(*grain)
     fade = np.linspace(rng.uniform(1.0, 1.4), rng.uniform(0.3, 0.8), s, dtype=np.float32)[:, None]
-    canvas.image[:] = (np.clip(grey, 0.02, 1) * (0.25 + 0.75 * speckle / speckle.mean()) * fade)[..., None]
+    canvas.image[:] = (np.clip(grey, 0.02, 1) * (0.1 + 0.9 * speckle / speckle.mean()) * fade)[..., None]
 
 
 def endoscopy(rng: np.random.Generator, canvas: Canvas) -> None:
     """One to three polyps on mucosa."""
     s = canvas.size
     mucosa = _rgb(rng, 0.72, 0.36, 0.28)
-    light = 1 + 0.25 * smooth_field(rng, s, s, 4) + 0.04 * piece(rng, s, s)
+    light = 1 + 0.25 * smooth_field(rng, s, s, 4) + 0.07 * cv2.resize(spectral_noise(rng, 128, 0.9), (s, s))
     canvas.image[:] = mucosa * light[..., None]
     for _ in range(int(rng.integers(1, 5))):  # folds and vessels
         strand = shapes.strand(rng, s, (float(rng.uniform(0, s)), float(rng.uniform(0, s))), s * rng.uniform(0.2, 0.7))
@@ -117,13 +123,14 @@ def endoscopy(rng: np.random.Generator, canvas: Canvas) -> None:
         )(rng, s, centre, s * rng.uniform(0.08, 0.24))
         if (mask & (canvas.labels > 0)).any():
             continue
-        tone = mucosa * rng.uniform(1.05, 1.35) + rng.normal(0, 0.04, 3).astype(np.float32)
-        soft = rng.uniform(1.0, 3.0)
+        paler = rng.uniform(1.08, 1.2) if rng.uniform() < 0.5 else rng.uniform(0.82, 0.92)  # or darker
+        tone = mucosa * paler + rng.normal(0, 0.02, 3).astype(np.float32)
+        soft = rng.uniform(0.8, 2.0)
         canvas.paint(
-            rng, mask, tone, strength=0.5, shading=rng.uniform(0.1, 0.25), soft=soft, opacity=rng.uniform(0.5, 0.9)
+            rng, mask, tone, strength=0.5, shading=rng.uniform(0.15, 0.3), soft=soft, opacity=rng.uniform(0.7, 0.95)
         )
-    for _ in range(int(rng.integers(3, 14))):  # wet highlights, on and off the polyps
-        spot = shapes.blob(rng, s, (float(rng.uniform(0, s)), float(rng.uniform(0, s))), s * rng.uniform(0.008, 0.03))
+    for _ in range(int(rng.integers(8, 20))):  # wet highlights, on and off the polyps
+        spot = shapes.blob(rng, s, (float(rng.uniform(0, s)), float(rng.uniform(0, s))), s * rng.uniform(0.008, 0.04))
         shine = cv2.GaussianBlur(spot.astype(np.float32), (0, 0), 0.8)[..., None]
         canvas.image[:] = canvas.image * (1 - shine) + shine * 0.97
     y, x = np.mgrid[:s, :s].astype(np.float32) / s - 0.5

@@ -1,6 +1,7 @@
 """Target family *natural*: landscapes and still lives of shapes and textures the source never uses.
 
 Fractal outlines (midpoint displacement), superellipses, spirals and forking plants, filled with domain-warped noise.
+A scene has three colours, and everything wears two of them: edges inside a thing are as strong as its outline.
 """
 
 from __future__ import annotations
@@ -77,18 +78,17 @@ def fern(rng: np.random.Generator, size: int, centre: tuple[float, float], radiu
     return mask
 
 
-_THINGS = ((crag, 0.3), (pebble, 0.15), (snail, 0.25), (fern, 0.3))
+_THINGS = ((crag, 0.15), (pebble, 0.1), (snail, 0.3), (fern, 0.45))
 
 
-def _cloth(rng: np.random.Generator, size: int, colour: Float) -> Float:
-    """Domain-warped noise of three colours, (size, size, 3)."""
+def _cloth(rng: np.random.Generator, size: int, colour: Float, other: Float) -> Float:
+    """Domain-warped noise of two colours, (size, size, 3)."""
     noise = spectral_noise(rng, 256, rng.uniform(0.9, 1.6))
     y, x = np.mgrid[:size, :size].astype(np.float32)
     bend = rng.uniform(5, 40)
     u, v = (bend * cv2.resize(spectral_noise(rng, 64, 1.8), (size, size)) for _ in range(2))
     zoom = rng.uniform(0.5, 1.5)
     warped = cv2.remap(noise, x * zoom + u, y * zoom + v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
-    other = random_colour(rng)  # patches inside a thing contrast as much as its outline
     blend = 1 / (1 + np.exp(-4 * warped))[..., None]
     return np.asarray(colour * blend + other * (1 - blend), np.float32)
 
@@ -96,22 +96,25 @@ def _cloth(rng: np.random.Generator, size: int, colour: Float) -> Float:
 def natural(rng: np.random.Generator, canvas: Canvas) -> None:
     """Layered hills under a sky, then things in front of them."""
     s = canvas.size
-    sky = random_colour(rng)
-    canvas.image[:] = sky * (1 + 0.3 * np.linspace(-1, 1, s, dtype=np.float32)[:, None, None])
-    ground = random_colour(rng)
+    # everything wears two of three colours: patches contrast as much as outlines, and no colour is one thing's own
+    palette = np.stack([random_colour(rng) for _ in range(3)])
+    light = rng.permutation([0.2, 0.5, 0.85]).astype(np.float32)[:, None]  # as bright as each other, they would hide
+    palette = np.clip(palette * light / palette.mean(1, keepdims=True), 0, 1)
+    canvas.image[:] = palette[0] * (1 + 0.3 * np.linspace(-1, 1, s, dtype=np.float32)[:, None, None])
     for depth in sorted(rng.uniform(0.25, 0.8, int(rng.integers(1, 4)))):
         line = _fractal_line(rng, 257, rng.uniform(0.4, 0.62))
         crest = (depth + 0.08 * np.interp(np.arange(s), np.linspace(0, s - 1, 257), line)) * s
         hill = (np.arange(s)[:, None] > crest[None]).astype(np.uint8)
-        _clad(rng, canvas, hill, np.clip(ground * rng.uniform(0.6, 1.4), 0, 1).astype(np.float32))
+        _clad(rng, canvas, hill, palette)
     for radius in sorted(s * np.exp(rng.uniform(np.log(0.04), np.log(0.3), int(rng.integers(3, 10)))), reverse=True):
         centre = (float(rng.uniform(0, s)), float(rng.uniform(0.3, 1) * s))
-        _clad(rng, canvas, shapes.pick(rng, _THINGS)(rng, s, centre, float(radius)), random_colour(rng), shadow=0.2)
+        _clad(rng, canvas, shapes.pick(rng, _THINGS)(rng, s, centre, float(radius)), palette, shadow=0.4)
     canvas.image *= (1 + 0.15 * smooth_field(rng, s, s))[..., None]
 
 
-def _clad(rng: np.random.Generator, canvas: Canvas, mask: shapes.Mask, colour: Float, shadow: float = 0.0) -> None:
-    """Paint an instance, then lay its cloth over the flat colour, keeping the shading."""
-    if canvas.paint(rng, mask, np.full(3, 0.5, np.float32), strength=0.0, shading=0.15, shadow=shadow, soft=0.6):
-        cloth = 2 * _cloth(rng, canvas.size, colour)
+def _clad(rng: np.random.Generator, canvas: Canvas, mask: shapes.Mask, palette: Float, shadow: float = 0.0) -> None:
+    """Paint an instance, then lay a cloth of two of the palette's colours over it, keeping the shading."""
+    if canvas.paint(rng, mask, np.full(3, 0.5, np.float32), strength=0.0, shading=0.3, shadow=shadow, soft=0.6):
+        first, second = rng.permutation(len(palette))[:2]
+        cloth = 2 * _cloth(rng, canvas.size, palette[first], palette[second])
         canvas.image[mask > 0] *= cloth[mask > 0]

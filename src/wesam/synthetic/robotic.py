@@ -1,10 +1,15 @@
-"""Target family *robotic*: a table top of boxes, brackets and cans, touching, under tilted light."""
+"""Target family *robotic*: a table top of boxes, brackets and shiny cans, alike and touching, under a low lamp.
+
+The lamp throws hard shadows over the table and over the things behind.
+"""
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
+from wesam.synthetic import shapes
 from wesam.synthetic.canvas import Canvas, Float
 from wesam.synthetic.textures import material, piece, random_colour
 
@@ -49,7 +54,22 @@ def _can(rng: np.random.Generator, centre: tuple[float, float], radius: float) -
     rim = np.stack([wide * np.cos(theta), 0.45 * wide * np.sin(theta)], 1)
     base = np.asarray(centre)
     hull = cv2.convexHull(np.concatenate([rim + base, rim + base - [0, high]]).astype(np.float32))[:, 0]
-    return [(hull.astype(np.float32), 0.7), ((rim + base - [0, high]).astype(np.float32), 1.1)]
+    shine = wide * (rng.uniform(-0.6, 0.3) + np.array([0, 0.3, 0.3, 0]))  # bare metal: a bright streak down the side
+    streak = base + np.stack([shine, np.array([0.0, 0.0, -high, -high])], 1)
+    return [
+        (hull.astype(np.float32), 0.7),
+        (streak.astype(np.float32), 2.5),
+        ((rim + base - [0, high]).astype(np.float32), 1.1),
+    ]
+
+
+def _cast(canvas: Canvas, mask: shapes.Mask, flight: NDArray[np.float64], dark: float) -> None:
+    """Throw a hard shadow over all that is painted: table and things farther away."""
+    shadow = np.zeros_like(mask)
+    for share in np.linspace(0, 1, 9):
+        move = np.array([[1, 0, share * flight[0]], [0, 1, share * flight[1]]], np.float32)
+        shadow |= cv2.warpAffine(mask, move, shadow.shape, flags=cv2.INTER_NEAREST).astype(np.uint8)
+    canvas.image *= (1 - dark * cv2.GaussianBlur(shadow.astype(np.float32), (0, 0), 0.8))[..., None]
 
 
 def robotic(rng: np.random.Generator, canvas: Canvas) -> None:
@@ -57,7 +77,9 @@ def robotic(rng: np.random.Generator, canvas: Canvas) -> None:
     s = canvas.size
     canvas.image[:] = material(rng, s, s, random_colour(rng), 0.6)
     lamp = rng.uniform(0, 2 * np.pi)
+    flight = np.array([np.cos(lamp), -0.2 - 0.5 * abs(np.sin(lamp))])  # of the shadows: away from the viewer
     cluster = rng.uniform(0.35, 0.65, 2) * s
+    dark, reach = rng.uniform(0.3, 0.5), rng.uniform(0.5, 1.2)
     stock = [random_colour(rng) for _ in range(2)]  # a shelf of one maker: neighbours share their colours
     places = cluster + rng.normal(0, s * rng.uniform(0.12, 0.22), (int(rng.integers(4, 15)), 2))
     for x, y in places[np.argsort(places[:, 1])]:
@@ -70,7 +92,8 @@ def robotic(rng: np.random.Generator, canvas: Canvas) -> None:
             cv2.fillPoly(part, [np.round(outline * 16).astype(np.int32)], 1, shift=4)
             parts.append(part)
         whole = np.bitwise_or.reduce(parts)
-        if not canvas.paint(rng, whole, colour, strength=0.3, shadow=rng.uniform(0.2, 0.5), soft=0.5):
+        _cast(canvas, whole, radius * reach * flight, dark)
+        if not canvas.paint(rng, whole, colour, strength=0.3, soft=0.5):
             continue
         shown = whole > 0
         for part, (_, light) in zip(parts, faces, strict=True):
