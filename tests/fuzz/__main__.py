@@ -10,13 +10,17 @@ import resource
 import tempfile
 import time
 from collections import Counter
+from contextlib import suppress
 from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
+
+import psutil
 
 from tests.fuzz.attempt import Fuzzer
 from tests.fuzz.seeds import seeds
 
-SECONDS = 10  # that one input may take; the usual is a thousandth
+SECONDS = 10  # of the processor that one input may take; the usual is a thousandth
+PATIENCE = 120  # seconds by the clock: what waits takes no processor, and a busy machine takes long
 BYTES = 2**31  # that reading may add to the process
 
 
@@ -53,14 +57,17 @@ def run(target: str, first: int, last: int, out: Path) -> Counter[str]:
             told = manager.Queue()
             child = multiprocessing.Process(target=_child, args=(target, number, last, current, told))
             child.start()
-            seen, since = -1, time.monotonic()
+            watched = psutil.Process(child.pid)
+            seen, since, used = -1, 0.0, 0.0
             while child.is_alive():
                 child.join(0.5)
-                if current.value != seen:
-                    seen, since = current.value, time.monotonic()
-                elif time.monotonic() - since > SECONDS:
-                    child.kill()
-                    child.join()
+                with suppress(psutil.NoSuchProcess):
+                    times = watched.cpu_times()
+                    if current.value != seen:
+                        seen, since, used = current.value, time.monotonic(), times.user + times.system
+                    elif times.user + times.system - used > SECONDS or time.monotonic() - since > PATIENCE:
+                        child.kill()
+                        child.join()
             while not told.empty():
                 done, outcome = told.get()
                 _count(outcomes, target, done, outcome, out)

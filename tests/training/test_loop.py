@@ -127,18 +127,36 @@ def test_a_killed_run_resumes_to_the_same_adapter_bit_for_bit(
     assert steps[-1] == 60
 
 
-def test_two_processes_compute_the_step_of_one(image_set: ImageSet, model_folder: Path, tmp_path: Path) -> None:
-    one = command(model_folder, image_set, tmp_path / "one", "steps=8", "batch_size=1", "accumulation=2")
-    subprocess.run([sys.executable, *one], env=environment(), check=True, capture_output=True)
-    two = command(model_folder, image_set, tmp_path / "two", "steps=8", "batch_size=1")
+def launch_two(arguments: list[str]) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", f"--master-port={port}"]
-    subprocess.run([*launch, *two], env=environment(), check=True, capture_output=True)
+    subprocess.run([*launch, *arguments], env=environment(), check=True, capture_output=True)
+
+
+def test_two_processes_compute_the_step_of_one(image_set: ImageSet, model_folder: Path, tmp_path: Path) -> None:
+    one = command(model_folder, image_set, tmp_path / "one", "steps=8", "batch_size=1", "accumulation=2")
+    subprocess.run([sys.executable, *one], env=environment(), check=True, capture_output=True)
+    two = command(model_folder, image_set, tmp_path / "two", "steps=8", "batch_size=1")
+    launch_two(two)
     expected, got = weights(tmp_path / "one"), weights(tmp_path / "two")
     for name, tensor in expected.items():
         torch.testing.assert_close(got[name], tensor, rtol=1e-3, atol=1e-5)
+
+
+def test_two_processes_stop_early_together(image_set: ImageSet, model_folder: Path, tmp_path: Path) -> None:
+    """Only the first one measures, and nothing agrees with the source model better than it does itself."""
+    out = tmp_path / "run"
+    rule = ("selection.rule=best", "selection.signals=[anchor_agreement]", "selection.patience=2", "health.every=2")
+    run = command(model_folder, image_set, out, "steps=20", "batch_size=1", *rule)
+    for arguments in (run, [*run, "--resume"]):  # resumed, both processes find it ended
+        launch_two(arguments)
+        assert json.loads((out / "summary.json").read_text())["steps"] == 4
+        assert list_checkpoints(out / "checkpoints")[-1].name == "step-0000004"
+        assert not any(bool(tensor.any()) for name, tensor in weights(out).items() if "lora_B" in name)
+    events = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines() if "event" in line]
+    assert {(row["event"], row["step"]) for row in events} == {("early stop", 4)}
 
 
 @pytest.mark.parametrize("workers", [0, 1])
