@@ -10,6 +10,7 @@ import torch
 
 from wesam import adaptation
 from wesam.objectives.wesam import WesamObjective
+from wesam.views import dataset
 from wesam.views.batch import Batch
 
 
@@ -27,6 +28,11 @@ def little_memory(mebibytes: int) -> None:
         return train(*arguments, **options)  # type: ignore[arg-type]
 
     adaptation.train = limited  # type: ignore[assignment]
+
+
+def images_not_kept() -> None:
+    """Each image is read anew whenever it is seen, as in a set that memory does not hold."""
+    dataset._BYTES_KEPT = 0
 
 
 def not_finite(image: str | None, from_progress: float = 0.0) -> None:

@@ -16,7 +16,7 @@ import torch
 from safetensors.torch import load_file
 
 from tests.faults.command import Command
-from tests.faults.conditions import little_memory, not_finite
+from tests.faults.conditions import images_not_kept, little_memory, not_finite
 from tests.faults.scene import STEPS, Scene, check_last_checkpoint, reached
 from wesam.training.guard import all_finite
 
@@ -119,12 +119,12 @@ def image_broken_before(scene: Scene, out: Path, random: Random) -> str:
 
 def image_broken_within(scene: Scene, out: Path, random: Random) -> str:
     """An image is cut off at a random moment; it is named, put back, then `--resume`"""
-    command = scene.start(out)
+    command = scene.start(out, prepare=images_not_kept)
     scene.wait_for_a_moment(command, out, random)
     with _broken_image(scene, random) as image:
         if command.wait() == 0:
             scene.check_same(out)
-            return "it was not read again"
+            return "it was not read any more"
         printed = command.finish(code=1)
         assert f"error: {image}: expected" in printed, printed
         at = check_last_checkpoint(out)
