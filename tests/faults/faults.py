@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -17,7 +18,8 @@ from safetensors.torch import load_file
 
 from tests.faults.command import Command
 from tests.faults.conditions import images_not_kept, little_memory, not_finite
-from tests.faults.scene import STEPS, Scene, check_last_checkpoint, reached
+from tests.faults.scene import EVERY, STEPS, Scene, check_last_checkpoint, reached
+from wesam.training.checkpoint import list_checkpoints
 from wesam.training.guard import all_finite
 
 
@@ -43,6 +45,23 @@ def _resumed_after_kill(scene: Scene, command: Command, out: Path) -> str:
     at = check_last_checkpoint(out)
     scene.resume(out)
     return at
+
+
+def checkpoint_torn(scene: Scene, out: Path, random: Random) -> str:
+    """SIGKILL, and a file of the newest checkpoint cut off: it is named, deleted, then `--resume`"""
+    command = scene.start(out)
+    command.wait_until(lambda: reached(out) >= EVERY)
+    command.kill()
+    command.wait()
+    newest = list_checkpoints(out / "checkpoints")[-1]
+    file = random.choice(sorted(newest.iterdir()))
+    with file.open("rb+") as opened:
+        opened.truncate(random.randrange(file.stat().st_size))
+    printed = scene.start(out, "--resume").finish(code=1)
+    assert f"error: {newest}: expected a whole checkpoint" in printed, printed
+    shutil.rmtree(newest)
+    scene.resume(out)
+    return f"the last {EVERY} steps"
 
 
 def interrupted(scene: Scene, out: Path, random: Random) -> str:
@@ -196,6 +215,7 @@ FAULTS: dict[str, Callable[[Scene, Path, Random], str]] = {
     for fault in (
         killed,
         killed_early,
+        checkpoint_torn,
         interrupted,
         worker_killed,
         disk_full,

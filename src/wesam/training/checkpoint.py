@@ -76,7 +76,9 @@ def load_checkpoint(path: Path) -> Checkpoint:
             rollbacks=int(state.get("rollbacks", 0)),
         )
     except Exception as error:  # safetensors, pickle and json each raise their own kinds
-        raise WesamError(f"{path}: expected a whole checkpoint, got: {error}") from error
+        raise WesamError(
+            f"{path}: expected a whole checkpoint, got: {error}; once it is deleted, --resume begins at the one before"
+        ) from error
 
 
 def _save_pickle(content: dict[str, Any], path: Path) -> None:
