@@ -110,9 +110,10 @@ class WesamSettings(BaseModel):
     )
 
     box_projection_weight: float = Field(
-        default=1.0,
+        default=0.2,
         ge=0,
-        description="of BoxInst's projection loss on the student, for labels with a box (arXiv 2012.02310); paper: 0",
+        description="of BoxInst's projection loss on the student, for labels with a box (arXiv 2012.02310); paper: 0. "
+        "With 1 masks grew again (docs/experiments/2026-11-23-stability.md)",
     )
     box_clip: bool = Field(default=False, description="pseudo-labels are cut off outside the label's box; paper: no")
     box_slack: float = Field(
