@@ -34,15 +34,16 @@ def main() -> None:
                 start = time.monotonic()
                 try:
                     outcome = FAULTS[name](scene, out, Random(f"{options.seed} {name} {number}"))
+                    outcomes[outcome] += 1
                 except AssertionError as error:
                     outcome = f"LOST: {error}"
                     failures += 1
                 print(f"{name} {number}: {outcome} ({time.monotonic() - start:.0f} s)", flush=True)
-                outcomes[outcome] += 1
                 shutil.rmtree(out, ignore_errors=True)
             bad += failures
-            rows.append(f"| {FAULTS[name].__doc__} | {options.repeats} | {failures or 'nothing'} |")
-    print("\n".join(["| fault | tried | lost |", "| --- | --- | --- |", *rows]))
+            told = "; ".join(f"{outcome}: {count}" for outcome, count in sorted(outcomes.items()))
+            rows.append(f"| {FAULTS[name].__doc__} | {options.repeats} | {failures or 'nothing'} | {told} |")
+    print("\n".join(["| fault | tried | lost | outcomes |", "| --- | --- | --- | --- |", *rows]))
     raise SystemExit(1 if bad else 0)
 
 

@@ -89,9 +89,10 @@ def worker_killed(scene: Scene, out: Path, random: Random) -> str:
     workers = [] if command.ended else command.children
     if workers:
         os.kill(random.choice(workers), signal.SIGKILL)
-    printed = command.finish()
+    assert command.wait(noisy=True) == 0, command.printed  # torch's other loader processes may complain
     scene.check_same(out)
-    return "went on by itself" if "a process that loads images was killed" in printed else "no image was left to load"
+    lost = "a process that loads images was killed" in command.printed
+    return "went on by itself" if lost else "no image was left to load"
 
 
 def disk_full(scene: Scene, out: Path, random: Random) -> str:
@@ -174,18 +175,24 @@ def two_runs(scene: Scene, out: Path, random: Random) -> str:
 
 
 def out_of_memory(scene: Scene, out: Path, random: Random) -> str:
-    """The address space ends (RLIMIT_AS) in a step or a measurement; the run goes on in smaller pieces"""
+    """The address space ends (RLIMIT_AS): on in smaller pieces, else advice, then `--resume` with more"""
     settings = {"model": "wesam-tiny", "batch_size": 6, "steps": 2, "warmup_steps": 1, "learning_rate": 1e-3}
     whole = scene.root / "whole-tiny"
     if not whole.exists():
         scene.start(whole, **settings).finish()
-    room = random.randrange(150, 450)  # it takes 800 otherwise
-    printed = scene.start(out, prepare=partial(little_memory, room), **settings).finish()
-    assert "memory did not suffice" in printed, printed
+    command = scene.start(out, prepare=partial(little_memory, random.randrange(200, 700)), **settings)  # of 800
+    code, printed = command.wait(), command.printed
+    if code:
+        # oneDNN's convolutions do not check what malloc gives them.
+        assert code == -signal.SIGSEGV or "error: expected memory for one image" in printed, (code, printed)
+        check_last_checkpoint(out)
+        scene.start(out, "--resume", **settings).finish()
+    else:
+        assert "memory did not suffice" in printed, printed
     expected, got = (load_file(run / "adapter" / "adapter_model.safetensors") for run in (whole, out))
     for name, tensor in expected.items():
         torch.testing.assert_close(got[name], tensor, rtol=1e-3, atol=1e-4)
-    return f"cut {printed.count('memory did not suffice')} times"
+    return {0: "went on in smaller pieces", 1: "stopped with advice"}.get(code, "a crash within torch")
 
 
 def image_not_finite(scene: Scene, out: Path, random: Random) -> str:
