@@ -89,6 +89,7 @@ def _run(arguments: list[str], log: Path, prepare: Callable[[], None] | None) ->
         os.dup2(file.fileno(), stream)  # what is not Python prints too
     sys.stdout = sys.stderr = file
     sys.argv = ["wesam", *arguments]
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
     torch.set_num_threads(1)
     if prepare is not None:
         prepare()
