@@ -63,12 +63,12 @@ class Scene:
             arguments += ["--set", f"{key}={value}"]
         return self.launch([*arguments, *options], prepare)
 
-    def wait_for_a_moment(self, command: Command, out: Path, random: Random) -> None:
-        """A random one of the run, between the start of training and the end of everything.
+    def wait_for_a_moment(self, command: Command, out: Path, random: Random, last: int = STEPS) -> None:
+        """A random one of the run, between the start of training and the end of everything, or just after step `last`.
 
         It is drawn in steps and not in seconds, as other programs make a run slower and faster.
         """
-        step = random.randrange(0, STEPS + 1, EVERY)
+        step = random.randrange(0, last + 1, EVERY)
         command.wait_until(lambda: reached(out) >= step)
         time.sleep(random.uniform(0, self.seconds_between))
 
