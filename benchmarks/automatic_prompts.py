@@ -14,25 +14,13 @@ import resource
 import sys
 import time
 
-import cv2
 import numpy as np
+from ellipses import picture, random_ellipses
 
 from wesam.automatic.candidates import find_candidates
 from wesam.automatic.select import choose_thresholds, select_masks
 from wesam.automatic.settings import AutomaticSettings, GridSettings
 from wesam.segmenters.load import load_segmenter
-
-
-def blobs(width: int, height: int, count: int) -> np.ndarray:
-    """(height, width, 3) uint8: noise with bright ellipses of 10 to 150 pixels."""
-    rng = np.random.default_rng(0)
-    image = rng.integers(40, 90, (height, width, 3), dtype=np.uint8)
-    for _ in range(count):
-        centre = (int(rng.integers(width)), int(rng.integers(height)))
-        axes = (int(rng.integers(10, 150)), int(rng.integers(10, 150)))
-        colour = tuple(int(value) for value in rng.integers(120, 255, 3))
-        cv2.ellipse(image, centre, axes, int(rng.integers(180)), 0, 360, colour, cv2.FILLED)
-    return image
 
 
 def peak_gb() -> float:
@@ -52,7 +40,9 @@ def main() -> None:
     options = parser.parse_args()
 
     segmenter = load_segmenter(options.model, device="cpu")
-    image = blobs(options.width, options.height, options.objects)
+    rng = np.random.default_rng(0)
+    ellipses = random_ellipses(options.width, options.height, options.objects, rng)
+    image = picture(options.width, options.height, ellipses, rng)
     before = peak_gb()
     start = time.perf_counter()
     grid = GridSettings(points_per_side=options.points_per_side)
