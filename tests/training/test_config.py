@@ -107,3 +107,17 @@ def test_learning_rate_warms_up_then_holds_or_falls() -> None:
     assert learning_rate(cosine, 4) == 1.0
     assert learning_rate(cosine, 12) == pytest.approx(0.5)
     assert learning_rate(cosine, 19) < 0.02
+
+
+@pytest.mark.parametrize(
+    ("overrides", "preset", "rule"),
+    [
+        ([], "default", "last-healthy"),
+        ([], "paper", "last"),
+        (["objective.name=supervised"], "default", "last"),  # true masks: nothing to drift from
+        (["objective.name=supervised", "selection.rule=best"], "default", "best"),
+        (["health.every=0"], "default", "last"),
+    ],
+)
+def test_the_rule_of_choice_fits_the_run(overrides: list[str], preset: str, rule: str) -> None:
+    assert make_config(BASE, preset=preset, overrides=overrides).effective_selection.rule == rule

@@ -35,6 +35,9 @@ def test_the_loss_curve_has_not_moved(image_set: ImageSet, model_folder: Path, t
         trackers=[],
         objective={
             "teacher": "ema",
+            "focal_alpha": 0.8,
+            "dice_weight": 1.0,
+            "anchor_form": "dice",
             "contrastive_weight": 1.0,
             "contrastive_form": "summed",
             "box_projection_weight": 0.5,

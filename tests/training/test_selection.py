@@ -23,7 +23,8 @@ def history(*flip: float, anchor: tuple[float, ...] = ()) -> list[Candidate]:
 
 
 def settings(**changes: object) -> SelectionSettings:
-    return SelectionSettings.model_validate({"signals": ["flip_agreement"], **changes})
+    # Not the defaults: histories differ by whole tenths, so that a reader sees what a rule must do.
+    return SelectionSettings.model_validate({"signals": ["flip_agreement"], "least_anchor_agreement": 0.8, **changes})
 
 
 @pytest.mark.parametrize(
@@ -94,3 +95,8 @@ def test_settings_that_mean_nothing_are_refused(changes) -> None:
 def test_the_source_model_comes_first() -> None:
     with pytest.raises(ValueError, match="source model as the first"):
         choose(history(0.5, 0.6)[1:], settings())
+
+
+def test_a_rule_that_is_left_open_chooses_nothing() -> None:
+    with pytest.raises(ValueError, match="expected a rule"):
+        choose(history(0.5, 0.6), SelectionSettings())

@@ -141,13 +141,21 @@ class RunConfig(BaseModel):
 
     @model_validator(mode="after")
     def _what_is_chosen_by_was_measured(self) -> RunConfig:
-        chooses = self.selection.rule != "last" or self.selection.average_last > 1
+        chooses = self.selection.rule not in (None, "last") or self.selection.average_last > 1
         if self.health.every == 0 and chooses:
             raise ValueError(
                 f"expected health.every of at least 1 to choose by signals, got health.every=0 and "
                 f"selection.rule={self.selection.rule}, selection.average_last={self.selection.average_last}"
             )
         return self
+
+    @property
+    def effective_selection(self) -> SelectionSettings:
+        """With its rule: true masks cannot drift, and what was not measured cannot be looked at."""
+        if self.selection.rule is not None:
+            return self.selection
+        drifts = self.objective.name == "wesam" and self.health.every > 0
+        return self.selection.model_copy(update={"rule": "last-healthy" if drifts else "last"})
 
     @property
     def effective_warmup_steps(self) -> int:

@@ -95,7 +95,7 @@ def train(
     loop = _Loop(config, accelerator, objective, dataset, folder, notes, watch, on_progress)
     start, began = loop.step, time.perf_counter()
     loop.run()
-    selection, weights = (unwatched(config), objective.result()) if watch is None else watch.finish()
+    selection, weights = (unwatched(), objective.result()) if watch is None else watch.finish()
     seconds = time.perf_counter() - began
 
     load_adapter_state(segmenter, weights)

@@ -35,24 +35,28 @@ class SelectionSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    rule: RuleName = Field(default="last", description="see above; paper: the last step")
+    rule: RuleName | None = Field(
+        default=None,
+        description="see above; None: `last-healthy`, but `last` where the objective learns from masks or health is "
+        "not measured (docs/experiments/2026-11-23-stability.md; paper: the last step)",
+    )
     signals: tuple[SignalName, ...] = Field(
-        default=("flip_agreement", "strong_agreement", "point_agreement", "label_agreement"),
+        default=("flip_agreement", "strong_agreement"),
         min_length=1,
-        description="which signals of health the rule looks at (chosen here, not measured yet)",
+        description="which signals of health the rule looks at (docs/experiments/2026-11-23-stability.md)",
     )
     least_gain: float = Field(
         default=0.0, ge=0, description="by how much the mean of the signals must rise (chosen here, not measured yet)"
     )
     tolerance: float = Field(
-        default=0.02, ge=0, description="by how much each signal may fall (chosen here, not measured yet)"
+        default=0.02, ge=0, description="by how much each signal may fall (docs/experiments/2026-11-23-stability.md)"
     )
     least_anchor_agreement: float = Field(
-        default=0.8,
+        default=0.95,
         ge=0,
         le=1,
-        description="IoU with the source model's masks below which a candidate has drifted (chosen here, not measured "
-        "yet)",
+        description="IoU with the source model's masks below which a candidate has drifted "
+        "(docs/experiments/2026-11-23-stability.md)",
     )
     patience: int | None = Field(
         default=None,
@@ -131,8 +135,10 @@ def choose(candidates: Sequence[Candidate], settings: SelectionSettings) -> Choi
         candidates: in the order of their making; the first is the source model.
 
     Raises:
-        ValueError: if there is no candidate, or the first is not the source model.
+        ValueError: if there is no candidate, the first is not the source model, or the rule is left open.
     """
+    if settings.rule is None:
+        raise ValueError("expected a rule, got None: see RunConfig.effective_selection")
     if not candidates or candidates[0].step != 0:
         raise ValueError("expected the source model as the first candidate")
     return RULES[settings.rule](candidates, settings)

@@ -117,7 +117,7 @@ class HealthWatch:
 
     def stalled(self) -> bool:
         """Whether the run should stop early."""
-        return stalled(self.candidates, self._config.selection)
+        return stalled(self.candidates, self._config.effective_selection)
 
     def finish(self) -> tuple[Selection, Weights]:
         """Makes and measures the further candidates that the settings ask for, and chooses.
@@ -125,7 +125,7 @@ class HealthWatch:
         Raises:
             WesamError: see `measure`.
         """
-        settings = self._config.selection
+        settings = self._config.effective_selection
         made: list[tuple[Candidate, Weights]] = []
         steps = [candidate.step for candidate in self.candidates]
         end, weights = steps[-1], self._folder.weights(steps[-1])
@@ -143,7 +143,7 @@ class HealthWatch:
         kept = len(self.candidates)
         chosen = self._folder.weights(candidates[choice.index].step) if choice.index < kept else None
         selection = Selection(
-            settings.rule, choice.reason, tuple(candidates), choice.index, self._split.words, self._seconds
+            str(settings.rule), choice.reason, tuple(candidates), choice.index, self._split.words, self._seconds
         )
         return selection, made[choice.index - kept][1] if chosen is None else chosen
 
@@ -159,6 +159,6 @@ class HealthWatch:
         return Candidate(name, step, signals)
 
 
-def unwatched(config: RunConfig) -> Selection:
+def unwatched() -> Selection:
     """The selection of a run without signals: its last step."""
-    return Selection(config.selection.rule, LAST_STEP)
+    return Selection("last", LAST_STEP)
