@@ -17,8 +17,10 @@ from wesam.views.batch import Batch
 def little_memory(mebibytes: int) -> None:
     """The address space ends so much above what is taken when training begins.
 
-    An allocator that takes address space in advance, such as tcmalloc, has no such end.
+    An allocator that takes address space in advance, such as tcmalloc, has no such end. oneDNN is left out, as its
+    convolutions crash where they are refused memory.
     """
+    torch.backends.mkldnn.enabled = False  # type: ignore[assignment]
     train = adaptation.train
 
     def limited(*arguments: object, **options: object) -> object:

@@ -179,19 +179,19 @@ def out_of_memory(scene: Scene, out: Path, random: Random) -> str:
     settings = {"model": "wesam-tiny", "batch_size": 6, "steps": 2, "warmup_steps": 1, "learning_rate": 1e-3}
     whole = scene.root / "whole-tiny"
     if not whole.exists():
-        scene.start(whole, **settings).finish()
-    command = scene.start(out, prepare=partial(little_memory, random.randrange(200, 600)), **settings)  # of 800
+        scene.start(whole, prepare=partial(little_memory, 2**20), **settings).finish()
+    command = scene.start(out, prepare=partial(little_memory, random.randrange(200, 500)), **settings)  # of 800
     code, printed = command.wait(), command.printed
     if code:
-        # oneDNN's convolutions do not check what malloc gives them.
-        assert code == -signal.SIGSEGV or "error: expected memory for one image" in printed, (code, printed)
+        assert "error: expected memory for one image" in printed, (code, printed)
         check_last_checkpoint(out)
-        scene.start(out, "--resume", **settings).finish()
+        scene.start(out, "--resume", prepare=partial(little_memory, 2**20), **settings).finish()
     expected, got = (load_file(run / "adapter" / "adapter_model.safetensors") for run in (whole, out))
     for name, tensor in expected.items():
         torch.testing.assert_close(got[name], tensor, rtol=1e-3, atol=1e-4)
-    cut = "went on in smaller pieces" if "memory did not suffice" in printed else "it sufficed"
-    return {0: cut, 1: "stopped with advice"}.get(code, "a crash within torch")
+    if code:
+        return "stopped with advice"
+    return "went on in smaller pieces" if "memory did not suffice" in printed else "it sufficed"
 
 
 def image_not_finite(scene: Scene, out: Path, random: Random) -> str:
@@ -207,7 +207,11 @@ def image_not_finite(scene: Scene, out: Path, random: Random) -> str:
 def nothing_finite(scene: Scene, out: Path, random: Random) -> str:
     """All losses are NaN from a random step on: back to the checkpoint, then a stop; mended, then `--resume`"""
     step = random.randrange(1, STEPS)
-    printed = scene.start(out, prepare=partial(not_finite, None, step / STEPS)).finish(code=1)
+    left = STEPS - step
+    printed = scene.start(out, prepare=partial(not_finite, None, step / STEPS)).finish(code=int(left >= 3))
+    if left < 3:
+        assert f"left out ({left} in a row)" in printed, printed
+        return "the last steps, named"
     assert "the last good one is" in printed, printed
     assert printed.count("not finite; back at step") == 3, printed
     at = check_last_checkpoint(out)
