@@ -180,7 +180,7 @@ def out_of_memory(scene: Scene, out: Path, random: Random) -> str:
     whole = scene.root / "whole-tiny"
     if not whole.exists():
         scene.start(whole, prepare=partial(little_memory, 2**20), **settings).finish()
-    command = scene.start(out, prepare=partial(little_memory, random.randrange(200, 500)), **settings)  # of 800
+    command = scene.start(out, prepare=partial(little_memory, random.randrange(100, 300)), **settings)
     code, printed = command.wait(), command.printed
     if code:
         assert "error: expected memory for one image" in printed, (code, printed)
