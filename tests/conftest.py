@@ -5,11 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.image_set import ImageSet, make_image_set
 from tests.tiny import tiny_sam
 
 __all__ = ["ImageSet"]
+
+# A machine that is busy is not a wrong result.
+settings.register_profile("wesam", deadline=None)
+settings.load_profile("wesam")
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,6 @@ from wesam.views.geometry import Geometry
 GRID = GridSettings(points_per_side=8)
 
 
-@settings(deadline=None)
 @given(st.integers(0, 50), st.integers(0, 50), st.integers(1, 90), st.integers(1, 90), st.integers(1, 9))
 def test_the_grid_is_even_and_inside(x0: int, y0: int, width: int, height: int, count: int) -> None:
     points = point_grid((x0, y0, x0 + width, y0 + height), count)
@@ -60,7 +59,7 @@ def test_every_answer_of_the_network_that_has_a_mask_is_kept_as_it_was() -> None
         assert found.cells.tolist() == ((kept > 0) & (valid > 0)).sum((1, 2)).tolist()
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(0, 100))
 def test_rounded_logits_give_the_same_masks_at_full_size(seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)

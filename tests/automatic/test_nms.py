@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pycocotools import mask as coco_mask
 
@@ -38,7 +38,6 @@ def slow_nms(masks: list[np.ndarray], scores: list[float], limit: float) -> list
     return kept
 
 
-@settings(deadline=None)
 @given(scored_boxes(), st.sampled_from([0.1, 0.37, 0.7, 1.0]))
 def test_keeps_what_a_slow_search_keeps(found: list[tuple[tuple[int, int, int, int], float]], limit: float) -> None:
     masks, scores = [painted(box) for box, _ in found], [score for _, score in found]

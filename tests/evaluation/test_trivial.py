@@ -64,7 +64,7 @@ def test_grabcut_falls_back_to_the_filled_box(box):
     assert (grabcut(np.full_like(image, 128), box) == filled_box(image, box)).all()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.tuples(st.integers(1, 40), st.integers(1, 40)),
     st.tuples(*[st.floats(-10, 50)] * 2),

@@ -113,7 +113,7 @@ def test_what_is_no_such_table_is_fatal(labels: Path, photos: Path, content: byt
     assert re.search(message, problem.message)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(damaged(TEXT))
 def test_no_damage_raises(labels: Path, photos: Path, text: str) -> None:
     labels.write_text(text, newline="", encoding="utf-8")

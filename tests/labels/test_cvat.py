@@ -142,7 +142,7 @@ def test_what_is_not_cvat_is_fatal(labels: Path, photos: Path, text: str, messag
     assert [p.severity for p in read_cvat(photos, photos).problems] == ["fatal"]
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(damaged(TEXT[TEXT.index("  <image") :]))
 def test_no_damage_raises(labels: Path, photos: Path, text: str) -> None:
     labels.write_text(f"<annotations>{text}", newline="")

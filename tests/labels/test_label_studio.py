@@ -206,7 +206,7 @@ def test_what_is_not_label_studio_is_fatal(labels: Path, photos: Path, text: str
     assert re.search(message, problem.message)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(damaged(json.dumps(tasks([*RESULT[:6], {**POINT, "id": "k", "parentID": RECTANGLE["id"]}]))))
 def test_no_damage_raises(labels: Path, photos: Path, text: str) -> None:
     labels.write_text(text, newline="")

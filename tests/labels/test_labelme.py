@@ -153,7 +153,7 @@ def test_no_files_are_fatal(photos: Path) -> None:
     assert [p.severity for p in read_labelme(photos, photos).problems] == ["fatal"]
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(damaged(file()))
 def test_no_damage_raises(labels: Path, photos: Path, text: str) -> None:
     (labels / "a.json").write_text(text, newline="")

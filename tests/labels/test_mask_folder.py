@@ -135,7 +135,7 @@ def test_each_number_becomes_its_mask(values: np.ndarray) -> None:
         np.testing.assert_array_equal(mask_folder.coco_mask.decode(rle).astype(bool), values == number)
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.integers(0, 300), st.binary(min_size=1, max_size=4)), min_size=1, max_size=3))
 def test_no_damage_raises(masks: Path, photos: Path, edits: list[tuple[int, bytes]]) -> None:
     path = save(masks / "a.png", SMALL)

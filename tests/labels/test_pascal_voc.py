@@ -115,7 +115,7 @@ def test_no_files_are_fatal(photos: Path) -> None:
     assert [p.severity for p in read_voc(photos / "nowhere", photos).problems] == ["fatal"]
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(damaged(A))
 def test_no_damage_raises(labels: Path, photos: Path, text: str) -> None:
     (labels / "a.xml").write_text(text, newline="")

@@ -39,7 +39,7 @@ def sample(photos: Path, *instances: Instance) -> Sample:
     return Sample("a.png", photos / "a.png", WIDTH, HEIGHT, instances)
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(some_labels)
 def test_what_is_written_is_read_back(photos: Path, given_labels: list[tuple[object, ...]]) -> None:
     path = photos.parent / "out.json"

@@ -140,7 +140,7 @@ def test_no_labels_are_fatal(labels: Path, photos: Path) -> None:
     assert (problem.severity, "found no such folder" in problem.message) == ("fatal", True)
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(damaged(A))
 def test_no_damage_raises(labels: Path, photos: Path, text: str) -> None:
     (labels / "a.txt").write_text(text, newline="")
