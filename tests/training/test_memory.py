@@ -126,6 +126,7 @@ def test_where_one_image_does_not_fit_the_checkpoint_stays(
     image_set: ImageSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = SmallRun(image_set, tmp_path, {"checkpoint_every": 2, "health": {"every": 0}})
+    run.segmenter.decode_chunk = 2
     calls = iter(range(10_000))
     limited(monkeypatch, "encode", lambda pixels: next(calls) < 5, RuntimeError(f"{CPU} 9 bytes"))
     with pytest.raises(WesamError, match="memory for one image"):
@@ -165,6 +166,7 @@ def test_memory_that_ends_at_the_last_measurement_of_all_is_made_do_with(
     image_set: ImageSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = SmallRun(image_set, tmp_path, {"steps": 4, "health": {"every": 2}, "selection": {"average_last": 2}})
+    run.segmenter.decode_chunk = 2
     fits = [True]
     monkeypatch.setattr(
         HealthWatch, "finish", lambda watch, finish=HealthWatch.finish: (fits.clear(), finish(watch))[1]
@@ -178,6 +180,7 @@ def test_where_one_view_cannot_be_measured_the_advice_is_the_same(
     image_set: ImageSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = SmallRun(image_set, tmp_path)
+    run.segmenter.decode_chunk = 2
     limited(monkeypatch, "encode", lambda pixels: False, MemoryError())
     with pytest.raises(WesamError, match="memory for one image"):
         run.train()
