@@ -25,14 +25,14 @@ def test_a_row_for_each_set_and_quantile(
 ) -> None:
     app = typer.Typer()
     app.command()(main)
-    arguments = ["--model", model_folder, "--out", tmp_path / "out", "--pack", f"blobs={pack}", "--family", "smear"]
+    arguments = ["--model", model_folder, "--out", tmp_path / "out", "--pack", f"blobs={pack}", "--family", "robotic"]
     arguments += ["--count", 2, "--points-per-side", 6, "--quantile", 0, "--quantile", 0.9]
     runner = CliRunner()
     first = runner.invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
     assert first.exit_code == 0, first.output
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in first.stdout.splitlines()[2:]]
     assert [row[:2] for row in rows] == [
-        [name, choice] for name in ("smear scenes", "blobs") for choice in ("0", "0.9", "SAM's")
+        [name, choice] for name in ("robotic scenes", "blobs") for choice in ("0", "0.9", "SAM's")
     ]
     all_of_them, few = float(rows[0][5]), float(rows[1][5])
     assert all_of_them > few > 0

@@ -85,7 +85,12 @@ def test_patience_counts_measurements_without_a_new_choice() -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"scales": [0.5]}, {"patience": 2}, {"rule": "best", "scales": [0.0]}, {"rule": "best", "scales": [1.0]}],
+    [
+        {"rule": "last", "scales": [0.5]},
+        {"rule": "last", "patience": 2},
+        {"rule": "best", "scales": [0.0]},
+        {"rule": "best", "scales": [1.0]},
+    ],
 )
 def test_settings_that_mean_nothing_are_refused(changes) -> None:
     with pytest.raises(ValidationError, match="expected"):

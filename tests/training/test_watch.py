@@ -91,7 +91,7 @@ def test_a_run_that_gains_nothing_stops_early(image_set: ImageSet, tmp_path: Pat
 
 
 def test_means_and_scaled_updates_are_candidates(image_set: ImageSet, tmp_path: Path) -> None:
-    last = finished(image_set, tmp_path / "last", selection={"average_last": 3})
+    last = finished(image_set, tmp_path / "last", selection={"rule": "last", "average_last": 3})
     kept = CandidateFolder(last.folder.candidates)
     mean = averaged([kept.weights(step) for step in (4, 6, 8)])
     assert all(torch.equal(weight, last.weights[name]) for name, weight in mean.items())

@@ -24,6 +24,8 @@ ALLOWED_BELOW = 0.5
 
 MEAN = "mean"
 
+LAST = SelectionSettings(rule="last")
+
 
 @dataclass(frozen=True)
 class Point:
@@ -169,7 +171,7 @@ def correlations(runs: Sequence[Run], length: int) -> str:
     for name in SIGNAL_NAMES:
         found: dict[str, list[float]] = {domain: [] for domain in domains}
         for run in runs:
-            passed = run.until(length, SelectionSettings())
+            passed = run.until(length, LAST)
             source = passed[0].signals[name]
             gains = [gain(name, point.signals[name], source) for point in passed]
             value = spearman(gains, [point.miou for point in passed])
@@ -218,12 +220,11 @@ def leave_one_domain_out(runs: Sequence[Run], lengths: Sequence[int], rules: Map
 
 def arm_table(runs: Sequence[Run], lengths: Sequence[int]) -> str:
     """Markdown: what each arm reaches without any choice, at each length."""
-    last = SelectionSettings()
     arms = list(dict.fromkeys(run.arm for run in runs))
     return _outcome_table(
         "arm, length (last step)",
         {
-            f"{arm}, {length}": outcomes([run for run in runs if run.arm == arm], [length], last)
+            f"{arm}, {length}": outcomes([run for run in runs if run.arm == arm], [length], LAST)
             for arm in arms
             for length in lengths
         },

@@ -137,10 +137,10 @@ def choose(candidates: Sequence[Candidate], settings: SelectionSettings) -> Choi
     Raises:
         ValueError: if there is no candidate, the first is not the source model, or the rule is left open.
     """
-    if settings.rule is None:
-        raise ValueError("expected a rule, got None: see RunConfig.effective_selection")
     if not candidates or candidates[0].step != 0:
         raise ValueError("expected the source model as the first candidate")
+    if settings.rule is None:
+        raise ValueError("expected a rule, got None: see RunConfig.effective_selection")
     return RULES[settings.rule](candidates, settings)
 
 
