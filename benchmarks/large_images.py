@@ -10,7 +10,6 @@ peak memory is the system's count of what it held at most. With --limit-gb it fa
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import shlex
 import shutil
@@ -21,36 +20,29 @@ from pathlib import Path
 import numpy as np
 from ellipses import picture, random_ellipses
 from PIL import Image
-from pycocotools import mask as coco_mask
+
+from wesam.labels.write_coco import write_coco
+from wesam.masks import encode_mask, mask_box
+from wesam.types import Instance, Sample
 
 
 def write_images(folder: Path, count: int, width: int, height: int, objects: int) -> None:
     """`images/` and `masks.json`: COCO with boxes and compressed run-length encodings."""
     (folder / "images").mkdir(parents=True)
     rng = np.random.default_rng(0)
-    images, annotations = [], []
-    for image_id in range(1, count + 1):
-        name = f"{image_id}.png"
+    samples = []
+    for number in range(1, count + 1):
         ellipses = random_ellipses(width, height, objects, rng)
-        Image.fromarray(picture(width, height, ellipses, rng)).save(folder / "images" / name, compress_level=1)
-        images.append({"id": image_id, "file_name": name, "width": width, "height": height})
-        for ellipse in ellipses:
+        file = folder / "images" / f"{number}.png"
+        Image.fromarray(picture(width, height, ellipses, rng)).save(file, compress_level=1)
+        instances = []
+        for place, ellipse in enumerate(ellipses, start=1):
             mask = np.zeros((height, width), np.uint8)
             ellipse.draw(mask, 1)
-            rle = coco_mask.encode(np.asfortranarray(mask))
-            annotations.append(
-                {
-                    "id": len(annotations) + 1,
-                    "image_id": image_id,
-                    "category_id": 1,
-                    "iscrowd": 0,
-                    "bbox": coco_mask.toBbox(rle).tolist(),
-                    "segmentation": {"size": [height, width], "counts": rle["counts"].decode()},
-                    "area": int(coco_mask.area(rle)),
-                }
-            )
-    content = {"images": images, "annotations": annotations, "categories": [{"id": 1, "name": "ellipse"}]}
-    (folder / "masks.json").write_text(json.dumps(content))
+            rle = encode_mask(mask > 0)
+            instances.append(Instance(str(place), box=mask_box(rle), rle=rle, category="ellipse"))
+        samples.append(Sample(file.name, file, width, height, tuple(instances)))
+    write_coco(samples, folder / "masks.json")
 
 
 def commands(model: str, data: Path, out: Path, steps: int, tile: int) -> dict[str, list[str]]:

@@ -40,7 +40,7 @@ def test_it_scores_as_evaluation_does(pack: Path) -> None:
     samples, _ = load_samples(pack / "images", pack / "instances_test.json")
     test = probe.pack_scenes(pack)
     swap = embedding_swap(segmenter, samples)
-    found = [probe.evaluate(segmenter.sam, test, swap=kind)["miou"] for kind in ("right", "other", "zeros")]
+    found = [probe.evaluate(segmenter.sam, test, swap=kind).miou for kind in ("right", "other", "zeros")]
     np.testing.assert_allclose(found, [100 * swap.own, 100 * swap.other, 100 * swap.zeros])
     assert len(set(found)) == 3
     scores = evaluate(segmenter, samples).methods
@@ -53,7 +53,7 @@ def test_fewer_instances_and_other_prompts_are_other_questions(pack: Path) -> No
     sam, test = tiny_sam(seed=0), probe.pack_scenes(pack)
     features = probe.embed(sam, test)
     answers = [
-        probe.evaluate(sam, test, kind, most=most, features=features)["miou"]
+        probe.evaluate(sam, test, kind, most=most, features=features).miou
         for kind, most in (("box", None), ("box", 1), ("points", None), ("point", None))
     ]
     assert len(set(answers)) == 4

@@ -66,5 +66,5 @@ def test_scores_are_those_of_the_probe() -> None:
         True
     ] * len(sides)
     for kind, name in (("box", "box"), ("points", "5+5 points")):
-        expected = probe.evaluate(sam, test, kind)["miou"]  # type: ignore[arg-type]
+        expected = probe.evaluate(sam, test, kind).miou  # type: ignore[arg-type]
         assert 100 * mean_over_images(found[name].ious) == pytest.approx(expected)

@@ -11,7 +11,7 @@ from PIL import Image
 from wesam.evaluation.evaluate import network_answers
 from wesam.evaluation.ground_truth import scorable, simulated_prompts
 from wesam.evaluation.metrics import mask_overlap, mean_over_images
-from wesam.evaluation.overlay import Panel, draw_panels
+from wesam.evaluation.overlay import Panel, Picture, draw_panels
 from wesam.evaluation.predict import DEFAULT_OVERLAP
 from wesam.evaluation.scores import Evaluation
 from wesam.labels.images import read_sample
@@ -83,9 +83,7 @@ def write_previews(
             found = {instance.id: rle for instance, rle in zip(prompted, masks, strict=True)}
             panels.append(Panel(method + _iou_title(found, true), masks=found))
         panels.append(Panel("ground truth", masks=true) if truth else Panel.of_labels("labels", prompted))
-        file = _picture_file(folder, number, sample)
-        Image.fromarray(draw_panels(image, panels)).save(file)
-        files.append(file)
+        files.append(_save(folder, number, sample, image, panels))
     return files
 
 
@@ -107,15 +105,15 @@ def write_label_pictures(samples: Sequence[Sample], folder: Path, title: str = "
     files = []
     for number, sample in enumerate(samples, start=1):
         panels = [Panel("image"), Panel.of_labels(f"{len(sample.instances)} {title}", sample.instances)]
-        file = _picture_file(folder, number, sample)
-        Image.fromarray(draw_panels(read_sample(sample), panels)).save(file)
-        files.append(file)
+        files.append(_save(folder, number, sample, read_sample(sample), panels))
     return files
 
 
-def _picture_file(folder: Path, number: int, sample: Sample) -> Path:
+def _save(folder: Path, number: int, sample: Sample, image: Picture, panels: Sequence[Panel]) -> Path:
     # Numbered, since images of different sub-folders may share a name.
-    return folder / f"{number:02d}_{PurePosixPath(sample.id).stem}.png"
+    file = folder / f"{number:02d}_{PurePosixPath(sample.id).stem}.png"
+    Image.fromarray(draw_panels(image, panels)).save(file)
+    return file
 
 
 def _iou_title(found: Mapping[str, Rle], true: Mapping[str, Rle]) -> str:

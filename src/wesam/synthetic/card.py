@@ -47,22 +47,22 @@ def measure(sam: SamModel, test: list[Scene], most: int | None = None) -> dict[s
     """Every column of one row; mIoU in percent, the recall of automatic prompts (few images), a correlation."""
     features = probe.embed(sam, test)
 
-    def ask(kind: probe.Kind, swap: probe.Swap = "right") -> dict[str, float]:
+    def ask(kind: probe.Kind, swap: probe.Swap = "right") -> probe.Answers:
         return probe.evaluate(sam, test, kind, swap, most, features=features)
 
     box, trivial = ask("box"), probe.trivial(test, most)
     values = (
-        box["miou"],
-        ask("points")["miou"],
-        ask("point")["miou"],
-        ask("box", "other")["miou"],
-        ask("box", "zeros")["miou"],
-        ask("points", "other")["miou"],
+        box.miou,
+        ask("points").miou,
+        ask("point").miou,
+        ask("box", "other").miou,
+        ask("box", "zeros").miou,
+        ask("points", "other").miou,
         trivial["box"],
         trivial["ellipse"],
         trivial["grabcut"],
         probe.automatic_recall(sam, test[:_RECALL_IMAGES]),
-        box["correlation"],
+        box.correlation,
     )
     return dict(zip(_COLUMNS, values, strict=True))
 
@@ -114,13 +114,15 @@ def _print_shifts(
 ) -> None:
     """Sets beside source scenes of their sizes, then source scenes beside themselves, spoilt at severities 1 and 5."""
     print(shift.head())
-    source = shift.score(sam, probe.scenes("source", _SEED, max(count, _SOURCE_SCENES)))
+    scenes = probe.scenes("source", _SEED, max(count, _SOURCE_SCENES))
+    source = shift.score(sam, scenes)
     for name, test in sets:
         print(shift.line(name, shift.score(sam, test), source), flush=True)
-    scenes = probe.scenes("source", _SEED, count) if corruptions else []
-    clean = shift.score(sam, scenes)
+    clean = {name: scored.first(count) for name, scored in source.items()}
     for name, severity in itertools.product(corruptions, (1, 5)):
-        spoilt = [replace(scene, image=corrupt(scene.image, name, severity, i)) for i, scene in enumerate(scenes)]
+        spoilt = [
+            replace(scene, image=corrupt(scene.image, name, severity, i)) for i, scene in enumerate(scenes[:count])
+        ]
         print(shift.line(f"{name} {severity}", shift.score(sam, spoilt), clean), flush=True)
 
 

@@ -277,9 +277,9 @@ class _Watch:
             features = probe.embed(sam, test)
             ask = partial(probe.evaluate, sam, test, most=8, features=features)
             box, points = ask("box"), ask("points")
-            row[name] = {"box": box["miou"], "points": points["miou"], "iou corr": box["correlation"]}
+            row[name] = {"box": box.miou, "points": points.miou, "iou corr": box.correlation}
             if name == "scenes":  # blind or not
-                row[name] |= {f"box {swap}": ask("box", swap)["miou"] for swap in ("other", "zeros")}
-                row[name] |= {"points other": ask("points", "other")["miou"]}
+                row[name] |= {f"box {swap}": ask("box", swap).miou for swap in ("other", "zeros")}
+                row[name] |= {"points other": ask("points", "other").miou}
             row[name] = {key: round(value, 3) for key, value in row[name].items()}
         self._write({"probe": row})

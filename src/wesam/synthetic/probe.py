@@ -9,6 +9,7 @@ It asks and scores as `evaluation` does, but scenes that lie in memory, each enc
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -62,6 +63,30 @@ def pack_scenes(pack: Path, count: int | None = None) -> list[Scene]:
     ]
 
 
+@dataclass(frozen=True)
+class Answers:
+    """How good a model's answers to an image set are, and how good it thinks they are.
+
+    Attributes:
+        ious: with the true masks, one list an image with one value in [0, 1] an instance.
+        predicted: the same as the model predicts them.
+    """
+
+    ious: list[list[float]]
+    predicted: list[list[float]]
+
+    @property
+    def miou(self) -> float:
+        """Mean over images of the mean IoU over instances, in percent."""
+        return 100 * mean_over_images(self.ious)
+
+    @property
+    def correlation(self) -> float:
+        """Of predicted with true IoU over all instances; 0 where all predictions are the same."""
+        predicted = np.concatenate(self.predicted)
+        return float(np.corrcoef(predicted, np.concatenate(self.ious))[0, 1]) if np.std(predicted) > 0 else 0.0
+
+
 def evaluate(
     sam: SamModel,
     test: Sequence[Scene],
@@ -70,30 +95,8 @@ def evaluate(
     most: int | None = None,
     seed: int = 0,
     features: Sequence[Tensor] | None = None,
-) -> dict[str, float]:
-    """Mean over images of the mean IoU over instances, at the original resolution, in percent.
-
-    Arguments are those of `score_instances`.
-
-    Returns:
-        ``miou`` and ``correlation`` of predicted with true IoU over all instances.
-    """
-    true, predicted = score_instances(sam, test, kind, swap, most, seed, features)
-    flat = np.concatenate(predicted)
-    correlation = float(np.corrcoef(flat, np.concatenate(true))[0, 1]) if np.std(flat) > 0 else 0.0
-    return {"miou": 100 * mean_over_images(true), "correlation": correlation}
-
-
-def score_instances(
-    sam: SamModel,
-    test: Sequence[Scene],
-    kind: Kind = "box",
-    swap: Swap = "right",
-    most: int | None = None,
-    seed: int = 0,
-    features: Sequence[Tensor] | None = None,
-) -> tuple[list[list[float]], list[list[float]]]:
-    """The IoU of every answer, true and as the model predicts it.
+) -> Answers:
+    """Asks for every instance, and scores the answers at the original resolution.
 
     Args:
         sam: in float32, on any device; its weights are frozen by this.
@@ -102,8 +105,6 @@ def score_instances(
         most: instances an image at most; all if None.
         seed: of the points.
         features: of `embed`, to save asking the encoder again.
-    Returns:
-        true and predicted IoU, each one list an image with one value in [0, 1] an instance.
     """
     segmenter = SamSegmenter(sam, name="probe")
     features = features or embed(sam, test)
@@ -118,7 +119,7 @@ def score_instances(
             answers = list(decode_instances(segmenter, use, asked, _whole(segmenter, scene), scene.image.shape[:2]))
             true.append([_iou(mask, answer.rle) for mask, answer in zip(masks, answers, strict=True)])
             predicted.append([answer.iou for answer in answers])
-    return true, predicted
+    return Answers(true, predicted)
 
 
 def embed(sam: SamModel, test: Sequence[Scene]) -> list[Tensor]:
