@@ -12,19 +12,11 @@ from wesam.errors import WesamError
 from wesam.evaluation.evaluate import evaluate
 from wesam.experiments import stability
 from wesam.experiments.arms import Arm
+from wesam.experiments.domain import Domain
 from wesam.experiments.pack import Pack
-from wesam.experiments.stability import Domain, Study
+from wesam.experiments.stability import Study
 from wesam.labels.check import load_samples
 from wesam.segmenters.load import load_segmenter
-
-
-def test_domains_are_read_from_text() -> None:
-    assert Domain.parse("nuclei: /a/b tile=176") == Domain("nuclei", Path("/a/b"), tile=176)
-    fog = Domain.parse("natural fog: '/a b' corruption=fog severity=3")
-    assert fog == Domain("natural fog", Path("/a b"), "fog", 3)
-    for wrong in ("nuclei", ": /a", "nuclei: /a size=3", "nuclei: /a tile=x"):
-        with pytest.raises(WesamError, match="--domain"):
-            Domain.parse(wrong)
 
 
 def test_lengths_must_be_measured() -> None:

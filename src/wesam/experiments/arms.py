@@ -19,7 +19,7 @@ from wesam.automatic.generate import automatic_prompts
 from wesam.errors import WesamError
 from wesam.evaluation.evaluate import evaluate
 from wesam.evaluation.scores import TRIVIAL_METHODS
-from wesam.experiments.pack import Pack
+from wesam.experiments.pack import Pack, folder_name
 from wesam.labels.check import load_samples
 from wesam.prompts.simulated_set import SimulationSettings
 from wesam.prompts.weak_labels import PromptKind
@@ -92,7 +92,7 @@ class Bench:
         Raises:
             WesamError: if its folder holds a run of other settings, or something is wrong with these.
         """
-        folder = self.out / arm.name.replace(" ", "-") / f"seed-{seed}"
+        folder = self.out / folder_name(arm.name) / f"seed-{seed}"
         config = self._config(arm, seed, folder)
         if arm.automatic:
             config = config.model_copy(update={"labels": self._found(config, folder.parent / "prompts.json")})

@@ -16,7 +16,6 @@ different domains may run side by side. `report` runs nothing, so it can judge n
 from __future__ import annotations
 
 import json
-import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -29,7 +28,8 @@ from wesam.atomic import replaced_file
 from wesam.errors import WesamError
 from wesam.evaluation.evaluate import evaluate
 from wesam.experiments.arms import Arm
-from wesam.experiments.pack import Pack
+from wesam.experiments.domain import Domain
+from wesam.experiments.pack import Pack, folder_name
 from wesam.experiments.stability_analysis import MEAN, read_runs, report, scale_name
 from wesam.experiments.stability_rules import AVERAGED, SCALES, rules
 from wesam.labels.check import load_samples
@@ -46,52 +46,6 @@ from wesam.types import Sample
 ROWS = "rows.jsonl"
 # Prompts of the test are the same for all seeds, so that all are compared with one source model.
 _TEST_SEED = 0
-
-
-@dataclass(frozen=True)
-class Domain:
-    """Images to adapt to.
-
-    Attributes:
-        name: as the tables call it.
-        pack: folder of a pack (`experiments.pack`).
-        corruption, severity: of all its images; None leaves them as they are.
-        tile: side of tiles in adaptation and scoring; None for none.
-    """
-
-    name: str
-    pack: Path
-    corruption: str | None = None
-    severity: int = 5
-    tile: int | None = None
-
-    @staticmethod
-    def parse(text: str) -> Domain:
-        """From "name: folder" or "name: folder tile=176 corruption=fog severity=5".
-
-        Raises:
-            WesamError: if it is of another form.
-        """
-        name, _, rest = text.partition(":")
-        folder, *settings = shlex.split(rest) or [""]
-        given = dict(setting.partition("=")[::2] for setting in settings)
-        unknown = given.keys() - {"tile", "corruption", "severity"}
-        if not name.strip() or not folder or unknown:
-            raise WesamError(f'--domain: expected "name: folder [tile=N] [corruption=NAME] [severity=N]", got {text!r}')
-        try:
-            return Domain(
-                name.strip(),
-                Path(folder),
-                given.get("corruption"),
-                int(given.get("severity", 5)),
-                int(given["tile"]) if "tile" in given else None,
-            )
-        except ValueError as error:
-            raise WesamError(f"--domain {name.strip()}: expected whole numbers, got: {error}") from error
-
-    def images_and_labels(self, out: Path) -> Pack:
-        pack = Pack.at(self.pack)
-        return pack if self.corruption is None else pack.corrupted(out, self.corruption, self.severity, seed=0)
 
 
 @dataclass(frozen=True)
@@ -128,8 +82,9 @@ class Study:
         Raises:
             WesamError: if the folder holds a run of other settings, or something is wrong with these.
         """
-        folder = self.out / _name(domain.name) / prompt / _name(arm.name) / f"seed-{seed}"
-        pack = domain.images_and_labels(self.out / _name(domain.name))
+        own = self.out / folder_name(domain.name)
+        folder = own / prompt / folder_name(arm.name) / f"seed-{seed}"
+        pack = domain.images_and_labels(own)
         config = self._config(domain, pack, prompt, seed, arm, folder / "run")
         finished = RunFolder(config.out)
         if finished.summary.exists():
@@ -248,10 +203,6 @@ class _Rows:
         self._rows.append({**self._keys, "step": step, "made": made, "signals": signals, "miou": miou})
         with replaced_file(self.path) as partial:
             partial.write_text("".join(json.dumps(row) + "\n" for row in self._rows), encoding="utf-8")
-
-
-def _name(text: str) -> str:
-    return text.replace(" ", "-").replace("/", "-")
 
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)

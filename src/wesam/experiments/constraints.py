@@ -1,0 +1,122 @@
+"""What the label says about the mask, one constraint at a time: which of them help, for which labels?
+
+    python -m wesam.experiments.constraints --model wesam-tiny --out runs/constraints --seed 0 --seed 1 \\
+      --domain "medical: packs/medical" --domain "nuclei: packs/nuclei tile=176" \\
+      --domain "fog: packs/natural corruption=fog severity=5" --set steps=200 --set learning_rate=5e-4
+
+Each row is the default configuration with one change, on labels simulated from the masks of the training images (boxes,
+5 + 5 points, 1 point, outlines of at most 8 corners) or on prompts that the source model finds by itself. A cell is the
+mIoU on the test images against the source model's. Finished runs are kept: the same command goes on where it was
+stopped, and commands with different domains may run side by side.
+"""
+
+from __future__ import annotations
+
+import statistics
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from wesam.experiments.arms import AUTOMATIC, Arm, Bench, Row
+from wesam.experiments.domain import Domain
+from wesam.experiments.pack import folder_name
+from wesam.prompts.weak_labels import PromptKind
+
+TEST_PROMPTS: tuple[PromptKind, ...] = ("box", "point")
+
+_LABELS: dict[str, tuple[str, ...]] = {
+    "box": ("simulate.kind=box",),
+    "point": ("simulate.kind=point",),
+    "1 point": ("simulate.kind=point", "simulate.positives=1", "simulate.negatives=0"),
+    "mask": ("simulate.kind=mask",),
+    AUTOMATIC: (),
+}
+_NO_PROJECTION = ("without projection", "objective.box_projection_weight=0")
+_CLIP = ("with clip", "objective.box_clip=true")
+_POINTS = ("with point loss", "objective.point_weight=1")
+_COARSE = ("with coarse loss", "objective.coarse_weight=1")
+_GRANULARITY = ("with granularity", "objective.granularity=label")
+# Only what a label can feel: an object with clicks alone has no box to project on.
+_CHANGES: dict[str, tuple[tuple[str, str], ...]] = {
+    "box": (_NO_PROJECTION, _CLIP, _GRANULARITY),
+    "point": (_POINTS, _GRANULARITY),
+    "1 point": (_POINTS, _GRANULARITY),
+    "mask": (_NO_PROJECTION, _CLIP, _COARSE, _GRANULARITY),
+    AUTOMATIC: (_NO_PROJECTION, _CLIP, _GRANULARITY),
+}
+ARMS: dict[str, tuple[Arm, ...]] = {
+    label: (
+        Arm(label, simulation),
+        *(Arm(f"{label} {name}", (*simulation, setting)) for name, setting in _CHANGES[label]),
+    )
+    for label, simulation in _LABELS.items()
+}
+
+
+def ablate(domain: Domain, bench: Bench, arms: list[Arm], seeds: list[int]) -> list[Row]:
+    """Runs what is not there yet.
+
+    Returns:
+        One row an arm, seed and test prompt, with "domain" and "gain": mIoU in percent, less the source model's.
+    """
+    source = {row["prompt"]: row["miou"] for row in bench.source(TEST_PROMPTS) if row["arm"] == "source"}
+    return [
+        {**row, "domain": domain.name, "gain": row["miou"] - source[row["prompt"]]}
+        for arm in arms
+        for seed in seeds
+        for row in bench.adapted(arm, seed, TEST_PROMPTS)
+    ]
+
+
+def table(rows: list[Row], prompt: PromptKind) -> str:
+    """Markdown: an arm a row, a domain a column, mean ± standard deviation over seeds of the gain with one test prompt.
+
+    The last column is the mean over the domains that the arm has a gain on, each weighing the same.
+    """
+    asked = [row for row in rows if row["prompt"] == prompt]
+    domains = list(dict.fromkeys(row["domain"] for row in asked))
+    lines = [f"| labels, change | {' | '.join(domains)} | all |", "| --- " * (2 + len(domains)) + "|"]
+    for arm in dict.fromkeys(row["arm"] for row in asked):
+        gains = {
+            domain: [row["gain"] for row in asked if (row["arm"], row["domain"]) == (arm, domain)] for domain in domains
+        }
+        means = [statistics.mean(values) for values in gains.values() if values]
+        cells = [_mean_and_spread(gains[domain]) for domain in domains]
+        lines.append(f"| {arm} | {' | '.join(cells)} | {statistics.mean(means):+.2f} |")
+    return "\n".join(lines)
+
+
+def _mean_and_spread(values: list[float]) -> str:
+    spread = f" ± {statistics.stdev(values):.2f}" if len(values) > 1 else ""
+    return f"{statistics.mean(values):+.2f}{spread}" if values else ""
+
+
+def main(
+    model: Annotated[str, typer.Option()],
+    out: Annotated[Path, typer.Option(help="Folder of the runs; finished ones are kept.")],
+    domain: Annotated[list[str], typer.Option(help='"name: folder [tile=N] [corruption=NAME] [severity=N]".')],
+    label: Annotated[
+        list[str] | None, typer.Option(help=f"Of {', '.join(ARMS)}; repeatable; all if not given.")
+    ] = None,
+    seed: Annotated[list[int] | None, typer.Option(help="Repeatable.")] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="key=value for every run; repeatable.")] = None,
+) -> None:
+    """Adapts with each constraint, and prints what it gains with boxes and with points."""
+    unknown = sorted(set(label or ()) - set(ARMS))
+    if unknown:
+        raise typer.BadParameter(f"--label: expected one of {', '.join(ARMS)}, got {unknown[0]}")
+    arms = [arm for name in label or ARMS for arm in ARMS[name]]
+    rows: list[Row] = []
+    for text in domain:
+        one = Domain.parse(text)
+        own = out / folder_name(one.name)
+        bench = Bench(model, one.images_and_labels(own), own, tuple(set_ or ()), one.tile)
+        rows += ablate(one, bench, arms, seed or [0, 1, 2])
+    for prompt in TEST_PROMPTS:
+        Console().print(f"\nasked with {prompt}:\n\n{table(rows, prompt)}", markup=False, soft_wrap=True)
+
+
+if __name__ == "__main__":
+    typer.run(main)
