@@ -42,7 +42,7 @@ def test_table_has_a_column_for_each_domain_and_their_mean() -> None:
     ]
     assert table(rows, "box").splitlines() == [
         "| labels, change | one | two | all |",
-        "| --- | --- | --- | --- |",
+        "| --- | ---: | ---: | ---: |",
         "| box | +1.50 ± 0.71 | -0.50 | +0.50 |",
         "| mask |  | +0.25 | +0.25 |",
     ]

@@ -33,7 +33,7 @@ def test_table_gives_mean_and_spread_over_seeds() -> None:
     ]
     assert table(rows).splitlines() == [
         "| adapted from | box | point | mask |",
-        "| --- | --- | --- | --- |",
+        "| --- | ---: | ---: | ---: |",
         "| (source model) | 50.0 |  |  |",
         "| point |  |  | 61.0 ± 1.4 |",
     ]

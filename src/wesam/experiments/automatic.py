@@ -16,6 +16,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from wesam import markdown
 from wesam.automatic.cache import CandidateCache
 from wesam.automatic.select import Thresholds, choose_thresholds, select_masks
 from wesam.automatic.settings import AutomaticSettings, GridSettings
@@ -68,18 +69,16 @@ def measure(
 
 def table(rows: Sequence[Row]) -> str:
     """Markdown."""
-    lines = [
-        "| images | quantile | predicted IoU from | stability from | candidates an image | prompts an image "
-        "| objects an image | precision at IoU 0.5 (%) | recall at IoU 0.5 (%) |",
-        "| --- | --- |" + " ---: |" * 7,
-    ]
+    columns = ["images", "quantile", "predicted IoU from", "stability from", "candidates an image", "prompts an image"]
+    columns += ["objects an image", "precision at IoU 0.5 (%)", "recall at IoU 0.5 (%)"]
+    lines = []
     for row in rows:
         score, count = row.score, row.image_count
         cells = [f"{row.thresholds.iou:.3f}", f"{row.thresholds.stability:.3f}", f"{row.candidates / count:.0f}"]
         cells += [f"{score.prompts / count:.1f}", f"{score.objects / count:.1f}"]
         cells += [f"{100 * share:.1f}" if share == share else "" for share in (score.precision, score.recall)]
-        lines.append(f"| {row.images} | {row.choice} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+        lines.append([row.images, row.choice, *cells])
+    return markdown.table(columns, lines)
 
 
 def image_sets(packs: Mapping[str, Path], families: Sequence[str], count: int, out: Path) -> dict[str, list[Sample]]:

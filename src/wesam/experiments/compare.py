@@ -25,6 +25,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from wesam import markdown
 from wesam.experiments.arms import SUPERVISED, Arm, Bench, Row, mean_and_spread
 from wesam.experiments.pack import Pack
 from wesam.prompts.weak_labels import PromptKind
@@ -43,12 +44,12 @@ def compare(bench: Bench, arms: list[Arm], seeds: list[int]) -> list[Row]:
 
 def table(rows: list[Row]) -> str:
     """Markdown: mean ± standard deviation over seeds of the mIoU, one row an arm."""
-    lines = ["| | box mIoU | 5+5 points mIoU | seeds |", "| --- | --- | --- | --- |"]
+    lines = []
     for arm in dict.fromkeys(row["arm"] for row in rows):
         own = [row for row in rows if row["arm"] == arm]
         box, points = (mean_and_spread([row for row in own if row["prompt"] == prompt]) for prompt in PROMPTS)
-        lines.append(f"| {arm} | {box} | {points} | {len({row['seed'] for row in own if 'seed' in row}) or ''} |")
-    return "\n".join(lines)
+        lines.append([arm, box, points, str(len({row["seed"] for row in own if "seed" in row}) or "")])
+    return markdown.table(["arm", "box mIoU", "5+5 points mIoU", "seeds"], lines)
 
 
 def main(

@@ -19,6 +19,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from wesam import markdown
 from wesam.experiments.arms import AUTOMATIC, Arm, Bench, Row
 from wesam.experiments.domain import Domain
 from wesam.experiments.pack import folder_name
@@ -77,15 +78,15 @@ def table(rows: list[Row], prompt: PromptKind) -> str:
     """
     asked = [row for row in rows if row["prompt"] == prompt]
     domains = list(dict.fromkeys(row["domain"] for row in asked))
-    lines = [f"| labels, change | {' | '.join(domains)} | all |", "| --- " * (2 + len(domains)) + "|"]
+    lines = []
     for arm in dict.fromkeys(row["arm"] for row in asked):
         gains = {
             domain: [row["gain"] for row in asked if (row["arm"], row["domain"]) == (arm, domain)] for domain in domains
         }
         means = [statistics.mean(values) for values in gains.values() if values]
         cells = [_mean_and_spread(gains[domain]) for domain in domains]
-        lines.append(f"| {arm} | {' | '.join(cells)} | {statistics.mean(means):+.2f} |")
-    return "\n".join(lines)
+        lines.append([arm, *cells, f"{statistics.mean(means):+.2f}"])
+    return markdown.table(["labels, change", *domains, "all"], lines)
 
 
 def _mean_and_spread(values: list[float]) -> str:

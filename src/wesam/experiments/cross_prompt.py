@@ -16,6 +16,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from wesam import markdown
 from wesam.experiments.arms import AUTOMATIC, Arm, Bench, Row, mean_and_spread
 from wesam.experiments.pack import Pack
 from wesam.prompts.weak_labels import PromptKind
@@ -40,12 +41,12 @@ def cross_prompt(bench: Bench, train: list[str], seeds: list[int]) -> list[Row]:
 
 def table(rows: list[Row]) -> str:
     """Markdown: mean ± standard deviation over seeds of the mIoU, one row a training prompt."""
-    lines = [f"| adapted from | {' | '.join(TEST_PROMPTS)} |", "| --- " * (1 + len(TEST_PROMPTS)) + "|"]
+    lines = []
     for arm in dict.fromkeys(row["arm"] for row in rows):
         own = [row for row in rows if row["arm"] == arm]
         cells = [mean_and_spread([row for row in own if row["prompt"] == prompt]) for prompt in TEST_PROMPTS]
-        lines.append(f"| {'(source model)' if arm == 'source' else arm} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+        lines.append(["(source model)" if arm == "source" else arm, *cells])
+    return markdown.table(["adapted from", *TEST_PROMPTS], lines)
 
 
 def main(

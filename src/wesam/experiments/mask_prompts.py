@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from torch import Tensor
 
+from wesam import markdown
 from wesam.evaluation.ground_truth import scorable, simulated_prompts, true_masks
 from wesam.evaluation.metrics import mask_overlap, mean_over_images
 from wesam.evaluation.predict import DEFAULT_OVERLAP, decode_instances
@@ -112,15 +113,13 @@ def table(scores: dict[str, list[list[Scored]]]) -> str:
     """Markdown: mIoU of all and of tiny objects, one row a way."""
     first = next(iter(scores.values()))
     tiny = sum(small for image in first for _, small in image)
-    lines = [
-        f"| outline given as | mIoU | mIoU of {tiny} objects below {TINY_CELLS:g} cells |",
-        "| --- | --- | --- |",
-    ]
+    columns = ("outline given as", "mIoU", f"mIoU of {tiny} objects below {TINY_CELLS:g} cells")
+    lines = []
     for name, images in scores.items():
         every = mean_over_images([[iou for iou, _ in image] for image in images])
         small = mean_over_images([[iou for iou, tiny in image if tiny] for image in images])
-        lines.append(f"| {name} | {100 * every:.1f} | {'' if np.isnan(small) else f'{100 * small:.1f}'} |")
-    return "\n".join(lines)
+        lines.append([name, f"{100 * every:.1f}", "" if np.isnan(small) else f"{100 * small:.1f}"])
+    return markdown.table(columns, lines)
 
 
 def main(

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wesam import markdown
 from wesam.errors import WesamError
 from wesam.training.health import Signals
 from wesam.training.selection import Candidate, SelectionSettings, choose
@@ -164,10 +165,7 @@ def _ranks(values: Sequence[float]) -> NDArray[np.float64]:
 def correlations(runs: Sequence[Run], length: int) -> str:
     """Markdown: how each signal's gain follows the true mIoU along a run, and at its end over runs."""
     domains = list(dict.fromkeys(run.domain for run in runs))
-    lines = [
-        f"| signal | {' | '.join(domains)} | all | runs above 0 |",
-        f"| --- |{' --- |' * (len(domains) + 2)}",
-    ]
+    lines = []
     for name in SIGNAL_NAMES:
         found: dict[str, list[float]] = {domain: [] for domain in domains}
         for run in runs:
@@ -180,8 +178,8 @@ def correlations(runs: Sequence[Run], length: int) -> str:
         everything = [value for values in found.values() for value in values]
         cells = [_mean(values, "+.2f") for values in [*found.values(), everything]]
         above = f"{sum(value > 0 for value in everything)} of {len(everything)}"
-        lines.append(f"| {name} | {' | '.join(cells)} | {above} |")
-    return "\n".join(lines)
+        lines.append([name, *cells, above])
+    return markdown.table(["signal", *domains, "all", "runs above 0"], lines)
 
 
 def rule_table(runs: Sequence[Run], lengths: Sequence[int], rules: Mapping[str, SelectionSettings], most: int) -> str:
@@ -258,13 +256,8 @@ def _outcome_table(first: str, rows: Mapping[str, Sequence[Outcome]]) -> str:
         "chosen - last": lambda found: _mean([result.chosen - result.last for result in found], "+.2f"),
         "not adapted": lambda found: _share([not result.adapted for result in found]),
     }
-    lines = [f"| {first} | {' | '.join(columns)} |", f"| --- |{' --- |' * len(columns)}"]
-    lines += [
-        f"| {name} | {' | '.join(column(found) for column in columns.values())} |"
-        for name, found in rows.items()
-        if found
-    ]
-    return "\n".join(lines)
+    lines = [[name, *(column(found) for column in columns.values())] for name, found in rows.items() if found]
+    return markdown.table([first, *columns], lines)
 
 
 def _mean(values: Sequence[float], form: str) -> str:

@@ -15,6 +15,7 @@ from pathlib import Path
 import torch
 from transformers import SamModel
 
+from wesam import markdown
 from wesam.synthetic import probe, shift
 from wesam.synthetic.canvas import Scene
 from wesam.views.corruptions import CORRUPTIONS, corrupt
@@ -69,13 +70,13 @@ def measure(sam: SamModel, test: list[Scene], most: int | None = None) -> dict[s
 
 def head() -> str:
     """The table's first two lines, markdown."""
-    return "\n".join(["| mIoU (%) | " + " | ".join(_COLUMNS) + " |", "| --- |" + " ---: |" * len(_COLUMNS)])
+    return markdown.head(["mIoU (%)", *_COLUMNS])
 
 
 def line(name: str, row: dict[str, float]) -> str:
     """One line of the table."""
     cells = [f"{row[c]:.2f}" if c == "IoU head r" else f"{row[c]:.1f}" for c in _COLUMNS]
-    return f"| {name} | " + " | ".join(cells) + " |"
+    return markdown.line([name, *cells])
 
 
 def main() -> None:

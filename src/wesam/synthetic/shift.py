@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from transformers import SamModel
 
+from wesam import markdown
 from wesam.synthetic import probe
 from wesam.synthetic.canvas import Scene
 
@@ -88,7 +89,7 @@ def head() -> str:
     columns = [
         f"{name}{what}" for name in _KINDS.values() for what in ("", ", source scenes at these sizes", ", difference")
     ]
-    return "\n".join(["| mIoU (%) | " + " | ".join(columns) + " |", "| --- |" + " ---: |" * len(columns)])
+    return markdown.head(["mIoU (%)", *columns])
 
 
 def line(name: str, family: dict[str, Scored], source: dict[str, Scored]) -> str:
@@ -98,4 +99,4 @@ def line(name: str, family: dict[str, Scored], source: dict[str, Scored]) -> str
         own = 100 * sum(share * mean for share, mean in by_octave(family[kind]).values())
         expected = 100 * at_sizes_of(family[kind], source[kind])
         cells += [f"{own:.1f}", f"{expected:.1f}", f"{own - expected:+.1f}"]
-    return f"| {name} | " + " | ".join(cells) + " |"
+    return markdown.line([name, *cells])
