@@ -16,10 +16,12 @@ PIXELS = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(1))
 BOXES = Prompts(boxes=torch.tensor([[5.0, 6, 40, 50], [9, 9, 60, 30]]))
 
 
-def adapted_segmenter(target: Literal["qkv", "qv", "all-linear"] = "qkv") -> SamSegmenter:
+def adapted_segmenter(
+    target: Literal["qkv", "qv", "all-linear"] = "qkv", ranks: Literal["uniform", "rising", "falling"] = "uniform"
+) -> SamSegmenter:
     segmenter = tiny_segmenter()
     source = encoded(segmenter)
-    add_lora(segmenter, LoraSettings(target=target), seed=0)
+    add_lora(segmenter, LoraSettings(target=target, ranks=ranks), seed=0)
     for _, parameter in adapter_parameters(segmenter):
         parameter.data.add_(0.05)
     assert not torch.allclose(encoded(segmenter), source, atol=1e-2)

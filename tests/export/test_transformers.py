@@ -15,8 +15,9 @@ from wesam.export.transformers import export_transformers
 from wesam.segmenters.load import load_segmenter
 
 
-def test_export_answers_as_the_adapted_segmenter_does(tmp_path: Path) -> None:
-    segmenter = adapted_segmenter("all-linear")
+@pytest.mark.parametrize("ranks", ["uniform", "falling"])
+def test_export_answers_as_the_adapted_segmenter_does(tmp_path: Path, ranks: str) -> None:
+    segmenter = adapted_segmenter("all-linear", ranks)  # type: ignore[arg-type]
     before = encoded(segmenter)
     export_transformers(segmenter, tmp_path / "out")
     assert torch.equal(encoded(segmenter), before)
