@@ -69,9 +69,11 @@ class WesamSettings(BaseModel):
         description="the distance to the source model's masks; paper: dice, which makes masks grow as in L_st",
     )
     iou_weight: float = Field(
-        default=1.0,
+        default=0.0,
         ge=0,
-        description="of the predicted IoU's error within L_st; paper: 1",
+        description="of the predicted IoU's error within L_st; paper: 1. Off by default: the head that predicts is "
+        "frozen, so features move until it is overconfident, and masks grow with it "
+        "(docs/experiments/2026-11-23-stability.md)",
     )
 
     contrastive_form: ContrastiveForm = Field(
@@ -174,8 +176,8 @@ class WesamObjective(Objective):
     With y the mask logits of a look, p = sigmoid(y), t the pseudo-labels and a the source model's masks, both
     thresholded at logit 0 and constant:
 
-    * ``L_st = 20 focal(p_strong, t) + w_dice dice(p_strong, t) + (iou_head - IoU(1[y_strong > 0], t))^2``, in the paper
-      with w_dice 1, here 0;
+    * ``L_st = 20 focal(p_strong, t) + w_dice dice(p_strong, t) + w_iou (iou_head - IoU(1[y_strong > 0], t))^2``, in the
+      paper with w_dice and w_iou 1, here 0;
     * ``L_anchor = d(p_strong, a) / 2 + d(p_weak, a) / 2``, in the paper with d = dice, here 20 focal;
     * L_con: weak features pooled under t against the source model's features pooled under a.
     * L_proj, L_point, L_coarse: what the label's box, points and coarse mask say about p_strong (not in the paper;

@@ -43,6 +43,7 @@ PRESETS: dict[str, dict[str, Any]] = {
             "teacher": "shared",
             "focal_alpha": PAPER_FOCAL_ALPHA,
             "dice_weight": 1.0,
+            "iou_weight": 1.0,
             "anchor_form": "dice",
             "contrastive_weight": 1.0,
             "box_projection_weight": 0.0,
