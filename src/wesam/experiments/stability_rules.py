@@ -9,6 +9,8 @@ from wesam.training.signals import SIGNAL_NAMES, SignalName
 
 AVERAGED = 5
 SCALES = (0.25, 0.5, 0.75)
+# How far masks may move from the source model's: their least IoU with them.
+ANCHORS = (0.7, 0.85, 0.9, 0.95)
 
 # Sets of signals that belong together, beside each signal on its own.
 SETS: Mapping[str, tuple[SignalName, ...]] = {
@@ -55,7 +57,7 @@ def _best_healthy() -> dict[str, SelectionSettings]:
         )
         for name, signals in SETS.items()
         if name != "all"
-        for anchor in (0.7, 0.85, 0.95)
+        for anchor in ANCHORS
     }
 
 
@@ -63,7 +65,7 @@ def _last_healthy() -> dict[str, SelectionSettings]:
     found = {}
     for name in ("views", "views, point and label"):
         for tolerance in (0.0, 0.02, 0.05):
-            for anchor in (0.7, 0.85, 0.95):
+            for anchor in ANCHORS:
                 settings = SelectionSettings(
                     rule="last-healthy", signals=SETS[name], tolerance=tolerance, least_anchor_agreement=anchor
                 )
