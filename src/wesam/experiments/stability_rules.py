@@ -20,6 +20,7 @@ SETS: Mapping[str, tuple[SignalName, ...]] = {
     "views and label": ("flip_agreement", "strong_agreement", "label_agreement"),
     "views, point and label": ("flip_agreement", "strong_agreement", "point_agreement", "label_agreement"),
     "certainty": ("predicted_iou", "stability"),
+    "views and certainty": ("flip_agreement", "strong_agreement", "predicted_iou", "stability"),
     "label and anchor": ("label_agreement", "anchor_agreement"),
     "all": SIGNAL_NAMES,
 }
@@ -63,8 +64,8 @@ def _best_healthy() -> dict[str, SelectionSettings]:
 
 def _last_healthy() -> dict[str, SelectionSettings]:
     found = {}
-    for name in ("views", "views, point and label"):
-        for tolerance in (0.0, 0.02, 0.05):
+    for name in ("views", "views, point and label", "certainty", "views and certainty"):
+        for tolerance in (0.0, 0.01, 0.02, 0.05):
             for anchor in ANCHORS:
                 settings = SelectionSettings(
                     rule="last-healthy", signals=SETS[name], tolerance=tolerance, least_anchor_agreement=anchor
