@@ -37,6 +37,7 @@ def test_the_loss_curve_has_not_moved(image_set: ImageSet, model_folder: Path, t
             "teacher": "ema",
             "focal_alpha": 0.8,
             "dice_weight": 1.0,
+            "iou_weight": 1.0,
             "anchor_form": "dice",
             "contrastive_weight": 1.0,
             "contrastive_form": "summed",

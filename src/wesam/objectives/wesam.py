@@ -73,7 +73,7 @@ class WesamSettings(BaseModel):
         ge=0,
         description="of the predicted IoU's error within L_st; paper: 1. Off by default: the head that predicts is "
         "frozen, so features move until it is overconfident, and masks grow with it "
-        "(docs/experiments/2026-11-23-stability.md)",
+        "(docs/experiments/2026-11-23-never-worse.md)",
     )
 
     contrastive_form: ContrastiveForm = Field(

@@ -41,22 +41,23 @@ class SelectionSettings(BaseModel):
         "not measured (docs/experiments/2026-11-23-stability.md; paper: the last step)",
     )
     signals: tuple[SignalName, ...] = Field(
-        default=("flip_agreement", "strong_agreement"),
+        default=("flip_agreement", "strong_agreement", "predicted_iou", "stability"),
         min_length=1,
-        description="which signals of health the rule looks at (docs/experiments/2026-11-23-stability.md)",
+        description="which signals of health the rule looks at: whether two views agree, and what the network thinks "
+        "of its masks, which nothing trains (docs/experiments/2026-11-23-never-worse.md)",
     )
     least_gain: float = Field(
         default=0.0, ge=0, description="by how much the mean of the signals must rise (chosen here, not measured yet)"
     )
     tolerance: float = Field(
-        default=0.02, ge=0, description="by how much each signal may fall (docs/experiments/2026-11-23-stability.md)"
+        default=0.01, ge=0, description="by how much each signal may fall (docs/experiments/2026-11-23-never-worse.md)"
     )
     least_anchor_agreement: float = Field(
         default=0.95,
         ge=0,
         le=1,
         description="IoU with the source model's masks below which a candidate has drifted "
-        "(docs/experiments/2026-11-23-stability.md)",
+        "(docs/experiments/2026-11-23-never-worse.md)",
     )
     patience: int | None = Field(
         default=None,
