@@ -59,7 +59,7 @@ def test_a_study_records_goes_on_and_is_reported(
     assert simulated[0].instances[0].rle != truth[0].instances[0].rle
 
     result = CliRunner().invoke(stability.app, ["report", str(out)], catch_exceptions=False)
-    assert "1 runs that reached 4 steps, of 1; arms: shared teacher" in result.output
+    assert "1 runs that were scored at 4 steps, of 1; arms: shared teacher" in result.output
     assert "| last |" in result.output
     with pytest.raises(WesamError, match="seed was|learning_rate was"):
         Study(str(model_folder), out, (2, 4), 2, (*settings, "learning_rate=1e-3"), 2).record(domain, "point", 1, arm)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from wesam.experiments.stability_analysis import (
     MEAN,
     Point,
     Run,
+    domain_table,
     leave_one_domain_out,
     outcome,
     outcomes,
@@ -130,8 +132,25 @@ def test_rows_on_disk_become_the_whole_report(tmp_path: Path) -> None:
     assert "| stability | -1.00 | -1.00 | -1.00 | 0 of 2 |" in text
     assert "| last | 4 | 70.00 | -1.00 | -4.00 | 2 of 4 | 5.00" not in text  # oracle of 10 steps is its last one
     assert "| last | 4 | 70.00 | -1.00 | -4.00 | 2 of 4 | 4.00 | +0.00 | 0 of 4 |" in text
-    with pytest.raises(WesamError, match="expected up to 30 steps"):
+    # By default the signals of two views and of certainty may fall by 0.01: stability does at step 10 already.
+    assert "| cells, box | 1 | 70.0 | +4.00 | -4.00 | +0.00 |" in text
+    with pytest.raises(WesamError, match=r"expected some of \[10, 30\], as recorded, got \[600\]"):
         report(runs, [600], rules())
+
+
+def test_runs_that_are_not_scored_to_the_end_wait() -> None:
+    whole, half = run("cells"), replace(run("robots"), made={30: run().made[30][:2], 10: run().made[10]})
+    text = report([whole, half], [10, 30], rules())
+    assert "1 runs that were scored at 30 steps, of 2" in text
+    assert "robots" not in text
+
+
+def test_seeds_of_a_domain_share_a_line() -> None:
+    text = domain_table([run(seed=0), run(seed=1), replace(run(), arm="slow")], 30)
+    assert text.splitlines()[2:] == [
+        "| cells, box | 2 | 70.0 | +4.00 ± 0.00 | -4.00 ± 0.00 | +0.00 ± 0.00 |",
+        "| cells, box, slow | 1 | 70.0 | +4.00 | -4.00 | +0.00 |",
+    ]
 
 
 def test_damaged_rows_are_named(tmp_path: Path) -> None:

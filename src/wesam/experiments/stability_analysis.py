@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from wesam import markdown
 from wesam.errors import WesamError
+from wesam.experiments.stability_rules import SCALES
 from wesam.training.health import Signals
 from wesam.training.selection import Candidate, SelectionSettings, choose
 from wesam.training.signals import SIGNAL_NAMES, gain
@@ -26,6 +27,7 @@ ALLOWED_BELOW = 0.5
 MEAN = "mean"
 
 LAST = SelectionSettings(rule="last")
+DEFAULT = SelectionSettings(rule="last-healthy")
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,10 @@ class Run:
     arm: str
     points: tuple[Point, ...]
     made: Mapping[int, tuple[Point, ...]]
+
+    def is_scored_at(self, length: int) -> bool:
+        """Whether all points that end with this length are there; a study that was stopped may lack some."""
+        return {MEAN, *map(scale_name, SCALES)} <= {point.made for point in self.made.get(length, ())}
 
     def until(self, length: int, settings: SelectionSettings) -> list[Point]:
         """What a rule with these settings would have chosen from, had the run ended after `length` steps."""
@@ -229,6 +235,28 @@ def arm_table(runs: Sequence[Run], lengths: Sequence[int]) -> str:
     )
 
 
+def domain_table(runs: Sequence[Run], length: int) -> str:
+    """Markdown: on each domain and kind of label what the best point, the last step and the package's default rule
+    gain over the source model, mean ± standard deviation over seeds."""
+    groups: dict[str, list[Run]] = {}
+    for run in runs:
+        groups.setdefault(f"{run.domain}, {run.prompt}" + ("" if run.arm == "default" else f", {run.arm}"), []).append(
+            run
+        )
+    rows = []
+    for name, own in groups.items():
+        last, default = (outcomes(own, [length], settings) for settings in (LAST, DEFAULT))
+        gains = (
+            [result.oracle - result.direct for result in last],
+            [result.gain for result in last],
+            [result.gain for result in default],
+        )
+        direct = _mean([result.direct for result in last], ".1f")
+        rows.append([name, str(len(own)), direct, *(_mean_and_spread(values) for values in gains)])
+    columns = ["domain, labels", "seeds", "Direct", "best point", "last step", "chosen by default"]
+    return markdown.table(columns, rows)
+
+
 def outcomes(runs: Iterable[Run], lengths: Sequence[int], settings: SelectionSettings) -> list[Outcome]:
     return [outcome(run, length, settings) for run in runs for length in lengths]
 
@@ -264,6 +292,11 @@ def _mean(values: Sequence[float], form: str) -> str:
     return format(float(np.mean(values)), form) if values else ""
 
 
+def _mean_and_spread(values: Sequence[float]) -> str:
+    spread = f" ± {np.std(values, ddof=1):.2f}" if len(values) > 1 else ""
+    return f"{np.mean(values):+.2f}{spread}"
+
+
 def _share(flags: Sequence[bool]) -> str:
     return f"{sum(flags)} of {len(flags)}"
 
@@ -273,23 +306,24 @@ def report(runs: Sequence[Run], lengths: Sequence[int], rules: Mapping[str, Sele
 
     Args:
         runs: of `read_runs`.
-        lengths: in steps; a run counts at those that it reached.
+        lengths: in steps; runs that were scored at all of them count.
         rules: of `stability_rules.rules`.
         most: rules to show.
 
     Raises:
-        WesamError: if no run reached any of the lengths.
+        WesamError: if no run was scored at all of the lengths.
     """
-    whole = [run for run in runs if run.points[-1].step >= max(lengths)]
+    whole = [run for run in runs if all(run.is_scored_at(length) for length in lengths)]
     if not whole:
-        longest = max(run.points[-1].step for run in runs)
-        raise WesamError(f"lengths: expected up to {longest} steps, as recorded, got {max(lengths)}")
+        recorded = sorted({length for run in runs for length in run.made})
+        raise WesamError(f"lengths: expected some of {recorded}, as recorded, got {list(lengths)}")
     arms = list(dict.fromkeys(run.arm for run in whole))
     name = preferred(whole, lengths, rules)
     parts = [
-        f"{len(whole)} runs that reached {max(lengths)} steps, of {len(runs)}; arms: {', '.join(arms)}. mIoU in "
+        f"{len(whole)} runs that were scored at {max(lengths)} steps, of {len(runs)}; arms: {', '.join(arms)}. mIoU in "
         f"percent; lengths {', '.join(map(str, lengths))} steps are parts of one run.",
         "## Arms, without any choice\n\n" + arm_table(whole, lengths),
+        f"## Domains, after {max(lengths)} steps\n\n" + domain_table(whole, max(lengths)),
         "## Rank correlation of each signal's gain with true mIoU along a run\n\n" + correlations(whole, max(lengths)),
         f"## Rules over all runs and lengths\n\n{len(rules)} rules; the best first: no run further below Direct than "
         f"{ALLOWED_BELOW:g}, then the least regret.\n\n" + rule_table(whole, lengths, rules, most),
