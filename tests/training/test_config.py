@@ -112,7 +112,7 @@ def test_learning_rate_warms_up_then_holds_or_falls() -> None:
 @pytest.mark.parametrize(
     ("overrides", "preset", "rule"),
     [
-        ([], "default", "last-healthy"),
+        ([], "default", "best-healthy"),
         ([], "paper", "last"),
         (["objective.name=supervised"], "default", "last"),  # true masks: nothing to drift from
         (["objective.name=supervised", "selection.rule=best"], "default", "best"),

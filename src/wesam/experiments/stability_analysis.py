@@ -18,7 +18,7 @@ from wesam import markdown
 from wesam.errors import WesamError
 from wesam.experiments.stability_rules import SCALES
 from wesam.training.health import Signals
-from wesam.training.selection import Candidate, SelectionSettings, choose
+from wesam.training.selection import DEFAULT_RULE, Candidate, SelectionSettings, choose
 from wesam.training.signals import SIGNAL_NAMES, gain
 
 # Points of mIoU below the source model that still count as not below it (the goal of the study).
@@ -27,7 +27,7 @@ ALLOWED_BELOW = 0.5
 MEAN = "mean"
 
 LAST = SelectionSettings(rule="last")
-DEFAULT = SelectionSettings(rule="last-healthy")
+DEFAULT = SelectionSettings(rule=DEFAULT_RULE)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from wesam.prompts.weak_labels import PromptKind
 from wesam.segmenters.lora import LoraSettings
 from wesam.training.guard import GuardSettings
 from wesam.training.health import HealthSettings
-from wesam.training.selection import SelectionSettings
+from wesam.training.selection import DEFAULT_RULE, SelectionSettings
 from wesam.views.dataset import ViewSettings
 
 PAPER_WARMUP_STEPS = 250
@@ -156,7 +156,7 @@ class RunConfig(BaseModel):
         if self.selection.rule is not None:
             return self.selection
         drifts = self.objective.name == "wesam" and self.health.every > 0
-        return self.selection.model_copy(update={"rule": "last-healthy" if drifts else "last"})
+        return self.selection.model_copy(update={"rule": DEFAULT_RULE if drifts else "last"})
 
     @property
     def effective_warmup_steps(self) -> int:

@@ -17,6 +17,9 @@ from wesam.training.signals import SIGNAL_NAMES, SignalName, gain
 
 RuleName = Literal["last", "last-healthy", "best", "best-healthy"]
 
+# Where a run can drift and its health is measured (docs/experiments/2026-11-23-never-worse.md).
+DEFAULT_RULE: RuleName = "best-healthy"
+
 
 class SelectionSettings(BaseModel):
     """How the adapter is chosen among those that the run passed through.
@@ -37,14 +40,14 @@ class SelectionSettings(BaseModel):
 
     rule: RuleName | None = Field(
         default=None,
-        description="see above; None: `last-healthy`, but `last` where the objective learns from masks or health is "
-        "not measured (docs/experiments/2026-11-23-stability.md; paper: the last step)",
+        description="see above; None: `best-healthy`, but `last` where the objective learns from masks or health is "
+        "not measured (docs/experiments/2026-11-23-never-worse.md; paper: the last step)",
     )
     signals: tuple[SignalName, ...] = Field(
-        default=("flip_agreement", "strong_agreement", "predicted_iou", "stability"),
+        default=("box_agreement", "point_agreement", "mask_agreement"),
         min_length=1,
-        description="which signals of health the rule looks at: whether two views agree, and what the network thinks "
-        "of its masks, which nothing trains (docs/experiments/2026-11-23-never-worse.md)",
+        description="which signals of health the rule looks at: whether an answer's own box, innermost point and mask "
+        "lead back to it (docs/experiments/2026-11-23-never-worse.md)",
     )
     least_gain: float = Field(
         default=0.0, ge=0, description="by how much the mean of the signals must rise (chosen here, not measured yet)"
@@ -53,7 +56,7 @@ class SelectionSettings(BaseModel):
         default=0.01, ge=0, description="by how much each signal may fall (docs/experiments/2026-11-23-never-worse.md)"
     )
     least_anchor_agreement: float = Field(
-        default=0.95,
+        default=0.9,
         ge=0,
         le=1,
         description="IoU with the source model's masks below which a candidate has drifted "
