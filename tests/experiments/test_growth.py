@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 import torch
 from torch import Tensor
@@ -52,3 +56,10 @@ def test_table_gives_mean_and_standard_error() -> None:
         "| --- | ---: | ---: | ---: | ---: | ---: |",
         "| cells | +0.200 ± 0.071 | +0.000 ± 0.000 | -0.200 ± 0.000 | +0.300 ± 0.000 | 2 |",
     ]
+
+
+def test_a_mistake_on_the_command_line_is_one_message(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "wesam.experiments.growth", "--model", "wesam-tiny", "--domain", f"a: {tmp_path}"]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert found.returncode == 1
+    assert found.stderr == f"error: {tmp_path}/images: expected a part of the pack, found nothing\n"

@@ -20,6 +20,7 @@ from wesam import markdown
 from wesam.automatic.cache import CandidateCache
 from wesam.automatic.select import Thresholds, choose_thresholds, select_masks
 from wesam.automatic.settings import AutomaticSettings, GridSettings
+from wesam.cli.console import reported
 from wesam.errors import WesamError
 from wesam.evaluation.automatic import PromptScore, score_prompts
 from wesam.evaluation.ground_truth import scorable, true_masks
@@ -127,4 +128,5 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    with reported():
+        typer.run(main)

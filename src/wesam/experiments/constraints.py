@@ -20,6 +20,7 @@ import typer
 from rich.console import Console
 
 from wesam import markdown
+from wesam.cli.console import reported
 from wesam.experiments.arms import AUTOMATIC, Arm, Bench, Row
 from wesam.experiments.domain import Domain
 from wesam.experiments.pack import folder_name
@@ -120,4 +121,5 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    with reported():
+        typer.run(main)

@@ -17,6 +17,7 @@ import typer
 from rich.console import Console
 
 from wesam import markdown
+from wesam.cli.console import reported
 from wesam.experiments.arms import AUTOMATIC, Arm, Bench, Row, mean_and_spread
 from wesam.experiments.pack import Pack
 from wesam.prompts.weak_labels import PromptKind
@@ -71,4 +72,5 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    with reported():
+        typer.run(main)

@@ -24,6 +24,7 @@ from rich.console import Console
 from torch import Tensor
 
 from wesam import markdown
+from wesam.cli.console import reported
 from wesam.errors import WesamError
 from wesam.experiments.domain import Domain
 from wesam.experiments.pack import Pack
@@ -116,4 +117,5 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    with reported():
+        typer.run(main)

@@ -19,6 +19,7 @@ from rich.console import Console
 from torch import Tensor
 
 from wesam import markdown
+from wesam.cli.console import reported
 from wesam.evaluation.ground_truth import scorable, simulated_prompts, true_masks
 from wesam.evaluation.metrics import mask_overlap, mean_over_images
 from wesam.evaluation.predict import DEFAULT_OVERLAP, decode_instances
@@ -137,4 +138,5 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    with reported():
+        typer.run(main)

@@ -25,6 +25,7 @@ from rich.console import Console
 
 from wesam.adaptation import run as adapt_run
 from wesam.atomic import replaced_file
+from wesam.cli.console import reported
 from wesam.errors import WesamError
 from wesam.evaluation.evaluate import evaluate
 from wesam.experiments.arms import Arm
@@ -247,4 +248,5 @@ def report_command(
 
 
 if __name__ == "__main__":
-    app()
+    with reported():
+        app()
