@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Iterable, Sequence
 
 
@@ -18,3 +19,9 @@ def head(columns: Sequence[str]) -> str:
 def line(cells: Sequence[str]) -> str:
     """One line of it."""
     return f"| {' | '.join(cells)} |"
+
+
+def difference(values: Sequence[float]) -> str:
+    """A cell: mean ± standard deviation of differences between two scores; empty without values."""
+    spread = f" ± {statistics.stdev(values):.2f}" if len(values) > 1 else ""
+    return f"{statistics.mean(values):+.2f}{spread}" if values else ""

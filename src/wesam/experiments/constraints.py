@@ -85,14 +85,9 @@ def table(rows: list[Row], prompt: PromptKind) -> str:
             domain: [row["gain"] for row in asked if (row["arm"], row["domain"]) == (arm, domain)] for domain in domains
         }
         means = [statistics.mean(values) for values in gains.values() if values]
-        cells = [_mean_and_spread(gains[domain]) for domain in domains]
+        cells = [markdown.difference(gains[domain]) for domain in domains]
         lines.append([arm, *cells, f"{statistics.mean(means):+.2f}"])
     return markdown.table(["labels, change", *domains, "all"], lines)
-
-
-def _mean_and_spread(values: list[float]) -> str:
-    spread = f" ± {statistics.stdev(values):.2f}" if len(values) > 1 else ""
-    return f"{statistics.mean(values):+.2f}{spread}" if values else ""
 
 
 def main(

@@ -252,7 +252,7 @@ def domain_table(runs: Sequence[Run], length: int) -> str:
             [result.gain for result in default],
         )
         direct = _mean([result.direct for result in last], ".1f")
-        rows.append([name, str(len(own)), direct, *(_mean_and_spread(values) for values in gains)])
+        rows.append([name, str(len(own)), direct, *(markdown.difference(values) for values in gains)])
     columns = ["domain, labels", "seeds", "Direct", "best point", "last step", "chosen by default"]
     return markdown.table(columns, rows)
 
@@ -290,11 +290,6 @@ def _outcome_table(first: str, rows: Mapping[str, Sequence[Outcome]]) -> str:
 
 def _mean(values: Sequence[float], form: str) -> str:
     return format(float(np.mean(values)), form) if values else ""
-
-
-def _mean_and_spread(values: Sequence[float]) -> str:
-    spread = f" ± {np.std(values, ddof=1):.2f}" if len(values) > 1 else ""
-    return f"{np.mean(values):+.2f}{spread}"
 
 
 def _share(flags: Sequence[bool]) -> str:
