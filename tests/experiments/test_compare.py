@@ -1,9 +1,15 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
+import typer
+from typer.testing import CliRunner
+
+from tests.experiments.conftest import SHORT
 from wesam.experiments.arms import Arm, Bench
-from wesam.experiments.compare import compare, table
+from wesam.experiments.compare import compare, main, table
+from wesam.training.config import read_yaml
 
 
 def test_every_arm_and_seed_is_scored_once(bench: Bench) -> None:
@@ -29,3 +35,20 @@ def test_table_gives_mean_and_spread_over_seeds() -> None:
         {"arm": "wesam", "prompt": "box", "miou": 62.0, "seed": 1},
     ]
     assert table(rows).splitlines()[2:] == ["| source | 50.0 |  |  |", "| wesam | 61.0 ± 1.4 |  | 2 |"]
+
+
+def test_each_domain_has_a_table_and_a_folder_of_its_own(pack_folder: Path, model_folder: Path, tmp_path: Path) -> None:
+    app = typer.Typer()
+    app.command()(main)
+    domains = ["--domain", f"plain: {pack_folder}", "--domain", f"in tiles: {pack_folder} tile=80"]
+    settings = [part for setting in SHORT for part in ("--set", setting)]
+    out = tmp_path / "runs"
+    arguments = ["--model", str(model_folder), "--out", str(out), *domains, "--arm", "wesam", "--seed", "0", *settings]
+    found = CliRunner().invoke(app, arguments, catch_exceptions=False)
+    assert found.exit_code == 0
+    assert found.output.count("| source |") == found.output.count("| wesam |") == 2
+    assert found.output.index("plain:") < found.output.index("in tiles:")
+    tiles = [
+        read_yaml(out / name / "wesam" / "seed-0" / "config.yaml")["views"]["tile"] for name in ("plain", "in-tiles")
+    ]
+    assert tiles == [None, 80]

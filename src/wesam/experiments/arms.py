@@ -19,6 +19,7 @@ from wesam.automatic.generate import automatic_prompts
 from wesam.errors import WesamError
 from wesam.evaluation.evaluate import evaluate
 from wesam.evaluation.scores import TRIVIAL_METHODS
+from wesam.experiments.domain import Domain
 from wesam.experiments.pack import Pack, folder_name
 from wesam.labels.check import load_samples
 from wesam.prompts.simulated_set import SimulationSettings
@@ -81,6 +82,16 @@ class Bench:
     out: Path
     settings: tuple[str, ...] = ()
     tile: int | None = None
+
+    @staticmethod
+    def on(domain: Domain, model: str, out: Path, settings: Sequence[str] = ()) -> Bench:
+        """The bench of one of several domains, with a folder of its own below `out`.
+
+        Raises:
+            WesamError: if a part of its pack is missing.
+        """
+        own = out / folder_name(domain.name)
+        return Bench(model, domain.images_and_labels(own), own, tuple(settings), domain.tile)
 
     def source(self, prompts: Sequence[PromptKind]) -> list[Row]:
         """Scores of the source model, and of the answers that need no network."""

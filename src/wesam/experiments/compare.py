@@ -1,7 +1,7 @@
-"""Source, adapted and supervised model on one image set, over seeds: the table a claim needs.
+"""Source, adapted and supervised model on each image set, over seeds: the tables a claim needs.
 
-    python -m wesam.experiments.compare --model wesam-tiny --pack PACK --out runs/nuclei --seed 0 --seed 1 --seed 2
-    python -m wesam.experiments.compare ... --corruption fog --severity 5
+    python -m wesam.experiments.compare --model wesam-tiny --out runs/compare --seed 0 --seed 1 --seed 2 \\
+      --domain "nuclei: packs/nuclei tile=176" --domain "fog: packs/natural corruption=fog severity=5"
     python -m wesam.experiments.compare ... --arm wesam --arm "no anchor: objective.anchor_weight=0"
 
 What the labels teach, from other labels than the pack's boxes (`prompts.simulated_set` lists what can be simulated):
@@ -28,7 +28,7 @@ from rich.console import Console
 from wesam import markdown
 from wesam.cli.console import reported
 from wesam.experiments.arms import SUPERVISED, Arm, Bench, Row, mean_and_spread
-from wesam.experiments.pack import Pack
+from wesam.experiments.domain import DOMAIN_HELP, Domain
 from wesam.prompts.weak_labels import PromptKind
 
 PROMPTS: tuple[PromptKind, ...] = ("box", "point")
@@ -55,22 +55,17 @@ def table(rows: list[Row]) -> str:
 
 def main(
     model: Annotated[str, typer.Option()],
-    pack: Annotated[Path, typer.Option(help="Folder of the pack.")],
+    domain: Annotated[list[str], typer.Option(help=DOMAIN_HELP)],
     out: Annotated[Path, typer.Option(help="Folder of the runs; finished ones are kept.")],
     arm: Annotated[list[str] | None, typer.Option(help='"name" or "name: key=value ..."; repeatable.')] = None,
     seed: Annotated[list[int] | None, typer.Option(help="Repeatable.")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="key=value for every arm; repeatable.")] = None,
-    tile: Annotated[int | None, typer.Option(help="Side of tiles, in adaptation and scoring.")] = None,
-    corruption: Annotated[str | None, typer.Option(help="Corrupt all images first.")] = None,
-    severity: Annotated[int, typer.Option(min=1, max=5)] = 5,
 ) -> None:
-    """Compares the source model with adapted ones on one pack and prints the table."""
-    chosen = Pack.at(pack)
-    if corruption is not None:
-        chosen = chosen.corrupted(out, corruption, severity, seed=0)
+    """Compares the source model with adapted ones and prints a table for each domain."""
     arms = [Arm.parse(text) for text in arm or ["wesam", SUPERVISED]]
-    rows = compare(Bench(model, chosen, out, tuple(set_ or []), tile), arms, seed or [0, 1, 2])
-    Console().print(table(rows), markup=False, soft_wrap=True)
+    for one in map(Domain.parse, domain):
+        rows = compare(Bench.on(one, model, out, set_ or ()), arms, seed or [0, 1, 2])
+        Console().print(f"\n{one.name}:\n\n{table(rows)}", markup=False, soft_wrap=True)
 
 
 if __name__ == "__main__":

@@ -22,8 +22,7 @@ from rich.console import Console
 from wesam import markdown
 from wesam.cli.console import reported
 from wesam.experiments.arms import AUTOMATIC, Arm, Bench, Row
-from wesam.experiments.domain import Domain
-from wesam.experiments.pack import folder_name
+from wesam.experiments.domain import DOMAIN_HELP, Domain
 from wesam.prompts.weak_labels import PromptKind
 
 TEST_PROMPTS: tuple[PromptKind, ...] = ("box", "point")
@@ -93,7 +92,7 @@ def table(rows: list[Row], prompt: PromptKind) -> str:
 def main(
     model: Annotated[str, typer.Option()],
     out: Annotated[Path, typer.Option(help="Folder of the runs; finished ones are kept.")],
-    domain: Annotated[list[str], typer.Option(help='"name: folder [tile=N] [corruption=NAME] [severity=N]".')],
+    domain: Annotated[list[str], typer.Option(help=DOMAIN_HELP)],
     label: Annotated[
         list[str] | None, typer.Option(help=f"Of {', '.join(ARMS)}; repeatable; all if not given.")
     ] = None,
@@ -108,9 +107,7 @@ def main(
     rows: list[Row] = []
     for text in domain:
         one = Domain.parse(text)
-        own = out / folder_name(one.name)
-        bench = Bench(model, one.images_and_labels(own), own, tuple(set_ or ()), one.tile)
-        rows += ablate(one, bench, arms, seed or [0, 1, 2])
+        rows += ablate(one, Bench.on(one, model, out, set_ or ()), arms, seed or [0, 1, 2])
     for prompt in TEST_PROMPTS:
         Console().print(f"\nasked with {prompt}:\n\n{table(rows, prompt)}", markup=False, soft_wrap=True)
 

@@ -1,7 +1,7 @@
 """Train with one kind of prompt, test with another: the paper's cross-prompt table (WeSAM, arXiv 2312.03502, Table 8).
 
-    python -m wesam.experiments.cross_prompt --model wesam-tiny --pack PACK --out runs/cross --seed 0 --seed 1 \\
-      --steps 200 --set learning_rate=5e-4
+    python -m wesam.experiments.cross_prompt --model wesam-tiny --out runs/cross --seed 0 --seed 1 \\
+      --domain "medical: packs/medical" --domain "nuclei: packs/nuclei tile=176" --set steps=200
 
 Rows are what the model was adapted from: boxes, 5 + 5 points and outlines simulated from the masks of the pack's
 training images, and nothing at all (prompts that the source model finds on the same images). Columns are what it is
@@ -19,7 +19,7 @@ from rich.console import Console
 from wesam import markdown
 from wesam.cli.console import reported
 from wesam.experiments.arms import AUTOMATIC, Arm, Bench, Row, mean_and_spread
-from wesam.experiments.pack import Pack
+from wesam.experiments.domain import DOMAIN_HELP, Domain
 from wesam.prompts.weak_labels import PromptKind
 
 TEST_PROMPTS: tuple[PromptKind, ...] = ("box", "point", "mask")
@@ -52,23 +52,21 @@ def table(rows: list[Row]) -> str:
 
 def main(
     model: Annotated[str, typer.Option()],
-    pack: Annotated[Path, typer.Option(help="Folder of the pack.")],
+    domain: Annotated[list[str], typer.Option(help=DOMAIN_HELP)],
     out: Annotated[Path, typer.Option(help="Folder of the runs; finished ones are kept.")],
     train: Annotated[
         list[str] | None, typer.Option(help=f"Of {', '.join(ARMS)}; repeatable; all if not given.")
     ] = None,
     seed: Annotated[list[int] | None, typer.Option(help="Repeatable.")] = None,
-    steps: Annotated[int, typer.Option(min=1)] = 200,
     set_: Annotated[list[str] | None, typer.Option("--set", help="key=value for every run; repeatable.")] = None,
-    tile: Annotated[int | None, typer.Option(help="Side of tiles, in adaptation and scoring.")] = None,
 ) -> None:
-    """Adapts from each kind of prompt, tests with each, and prints the table."""
+    """Adapts from each kind of prompt, tests with each, and prints a table for each domain."""
     unknown = sorted(set(train or ()) - set(ARMS))
     if unknown:
         raise typer.BadParameter(f"--train: expected one of {', '.join(ARMS)}, got {unknown[0]}")
-    bench = Bench(model, Pack.at(pack), out, (f"steps={steps}", *(set_ or [])), tile)
-    rows = cross_prompt(bench, train or list(ARMS), seed or [0, 1, 2])
-    Console().print(table(rows), markup=False, soft_wrap=True)
+    for one in map(Domain.parse, domain):
+        rows = cross_prompt(Bench.on(one, model, out, set_ or ()), train or list(ARMS), seed or [0, 1, 2])
+        Console().print(f"\n{one.name}:\n\n{table(rows)}", markup=False, soft_wrap=True)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,9 @@ from pathlib import Path
 from wesam.errors import WesamError
 from wesam.experiments.pack import Pack
 
+_FORM = '"name: folder [tile=N] [corruption=NAME] [severity=N]"'
+DOMAIN_HELP = f"{_FORM}; repeatable."
+
 
 @dataclass(frozen=True)
 class Domain:
@@ -39,7 +42,7 @@ class Domain:
         given = dict(setting.partition("=")[::2] for setting in settings)
         unknown = given.keys() - {"tile", "corruption", "severity"}
         if not name.strip() or not folder or unknown:
-            raise WesamError(f'--domain: expected "name: folder [tile=N] [corruption=NAME] [severity=N]", got {text!r}')
+            raise WesamError(f"--domain: expected {_FORM}, got {text!r}")
         try:
             return Domain(
                 name.strip(),

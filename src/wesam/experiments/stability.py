@@ -29,7 +29,7 @@ from wesam.cli.console import reported
 from wesam.errors import WesamError
 from wesam.evaluation.evaluate import evaluate
 from wesam.experiments.arms import Arm
-from wesam.experiments.domain import Domain
+from wesam.experiments.domain import DOMAIN_HELP, Domain
 from wesam.experiments.pack import Pack, folder_name
 from wesam.experiments.stability_analysis import MEAN, read_runs, report, scale_name
 from wesam.experiments.stability_rules import AVERAGED, SCALES, rules
@@ -213,7 +213,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_
 def run_command(
     model: Annotated[str, typer.Option()],
     out: Annotated[Path, typer.Option(help="Folder of the runs; finished ones are kept.")],
-    domain: Annotated[list[str], typer.Option(help='"name: folder [tile=N] [corruption=NAME] [severity=N]".')],
+    domain: Annotated[list[str], typer.Option(help=DOMAIN_HELP)],
     prompt: Annotated[list[str] | None, typer.Option(help="box, point, mask; repeatable.")] = None,
     seed: Annotated[list[int] | None, typer.Option(help="Repeatable.")] = None,
     length: Annotated[list[int] | None, typer.Option(help="Steps; repeatable. The longest is run.")] = None,
