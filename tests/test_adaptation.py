@@ -1,7 +1,8 @@
-"""What a run prompts with, told by what its training is given."""
+"""What a run learns from, told by what its training is given."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,10 @@ from typing import Any
 import pytest
 
 from tests.conftest import ImageSet
-from wesam.adaptation import adapt
+from wesam.adaptation import adapt, run
+from wesam.errors import WesamError
 from wesam.labels.check import load_samples
+from wesam.training.config import make_config
 from wesam.types import Instance, Sample
 
 
@@ -26,8 +29,9 @@ def given_to_training(
         raise _ReachedTrainingError(samples, masks)
 
     monkeypatch.setattr("wesam.adaptation.train", stop)
+    given = {"labels": image_set.masks, "device": "cpu", "trackers": (), **settings}
     with pytest.raises(_ReachedTrainingError) as reached:
-        adapt(model, image_set.images, image_set.masks, out, device="cpu", trackers=(), **settings)
+        adapt(model, image_set.images, out=out, **given)
     samples, masks = reached.value.args
     return samples, masks
 
@@ -70,3 +74,48 @@ def test_outlines_are_given_as_they_are_but_never_the_mask_that_is_learned(
             for prompted, given in zip(asked.instances, sample.instances, strict=True)
         ]
         assert all(same) if objective == "wesam" else not any(same)
+
+
+def test_the_order_of_the_label_file_does_not_matter(
+    image_set: ImageSet, model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    coco = json.loads(image_set.boxes.read_text())
+    coco["images"].reverse()
+    reversed_ = tmp_path / "reversed.json"
+    reversed_.write_text(json.dumps(coco))
+    one, other = (
+        given_to_training(image_set, model_folder, tmp_path / labels.stem, monkeypatch, labels=labels)[0]
+        for labels in (image_set.boxes, reversed_)
+    )
+    assert [sample.id for sample in one] == sorted(sample.id for sample in one)
+    assert one == other
+
+
+def test_masks_are_never_learned_from_and_scored_with(image_set: ImageSet, model_folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(WesamError, match=r"val_labels: expected masks of images that .* does not learn from, got \S+"):
+        adapt(
+            model_folder,
+            image_set.images,
+            image_set.masks,
+            tmp_path / "run",
+            val_labels=image_set.masks,
+            objective={"name": "supervised"},
+            device="cpu",
+        )
+    assert not (tmp_path / "run").exists()
+
+
+def test_that_scored_images_were_adapted_to_is_said(image_set: ImageSet, model_folder: Path, tmp_path: Path) -> None:
+    said: list[str] = []
+    values = {
+        "model": str(model_folder),
+        "images": image_set.images,
+        "labels": image_set.boxes,
+        "out": tmp_path / "run",
+    }
+    short = {"steps": 1, "warmup_steps": 0, "previews": 0, "trackers": [], "device": "cpu"}
+    config = make_config({**values, **short, "val_labels": image_set.masks})
+    count = len(load_samples(image_set.images, image_set.boxes)[0])
+    summary = run(config, on_message=said.append).summary
+    assert summary["scored_images_adapted_to"] == count
+    assert f"note: {count} of {count} images to score on are adapted to as well, without masks" in said

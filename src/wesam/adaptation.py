@@ -18,15 +18,16 @@ from wesam.labels.problems import Problem
 from wesam.labels.summary import tiny_object_hint
 from wesam.objectives.registry import build_objective
 from wesam.prompts.weak_labels import PromptKind, weak_labels
+from wesam.segmenters.fingerprint import fingerprint
 from wesam.segmenters.load import load_segmenter
 from wesam.segmenters.lora import add_lora
 from wesam.segmenters.sam import SamSegmenter
 from wesam.training.automatic_labels import automatic_labels
 from wesam.training.config import RunConfig, make_config
+from wesam.training.input_record import keep_same_inputs
 from wesam.training.loop import make_accelerator, train
 from wesam.training.progress import Progress
 from wesam.training.run_folder import RunFolder
-from wesam.training.sample_record import keep_same_samples
 from wesam.training.watch import Selection
 from wesam.types import Sample
 
@@ -95,6 +96,7 @@ def run(
     skipped: tuple[Problem, ...] = ()
     if config.labels is not None:
         labelled, report = load_samples(config.images, config.labels, format=config.labels_format)
+        labelled = _in_order(labelled)
         skipped = report.skipped
     for problem in skipped:
         tell(f"skipped: {problem}")
@@ -107,6 +109,7 @@ def run(
     folder = RunFolder(config.out)
     accelerator = make_accelerator(config, folder)
     segmenter = load_segmenter(config.model, device=str(accelerator.device), precision=config.precision)
+    source = fingerprint(segmenter)
     hint = tiny_object_hint(labelled or (), segmenter.input_size) if config.views.tile is None else None
     if hint is not None:
         tell(f"note: {hint}")
@@ -114,6 +117,14 @@ def run(
     objective = build_objective(config.objective, segmenter)
     if objective.needs_masks and labelled is None:
         raise WesamError(f"objective {config.objective.name}: expected labels with masks, got no labels")
+    seen = {sample.id for sample in labelled or ()} & {sample.id for sample in validation or ()}
+    if seen and objective.needs_masks:
+        raise WesamError(
+            f"val_labels: expected masks of images that objective {config.objective.name} does not learn from, got "
+            f"{min(seen)}, which is in labels too ({len(seen)} such images)"
+        )
+    if seen:
+        tell(f"note: {len(seen)} of {len(validation or ())} images to score on are adapted to as well, without masks")
     masks = [scorable(sample) for sample in labelled or ()] if objective.needs_masks else None
     weak = _prompted(config, labelled or ()) if masks is None else _prompted_from_truth(config, masks)
     # Only now, when all that was given has proved usable, is anything written.
@@ -123,9 +134,10 @@ def run(
         accelerator.wait_for_everyone()
         if labelled is None:
             kept_aside = {sample.id for sample in validation or ()}
-            weak = _prompted(config, automatic_labels(config, accelerator, segmenter, folder, kept_aside, tell))
+            found = automatic_labels(config, accelerator, segmenter, folder, kept_aside, tell)
+            weak = _prompted(config, _in_order(found))
         if accelerator.is_main_process:
-            keep_same_samples(folder.samples, weak)
+            keep_same_inputs(folder.inputs, source, weak)
         accelerator.wait_for_everyone()
         trained = train(config, accelerator, objective, weak, folder, masks, on_progress, tell)
         if not accelerator.is_main_process:
@@ -146,10 +158,16 @@ def run(
             "health_seconds": round(selection.seconds, 1),
             "last_metrics": ([row for row in folder.read_metrics() if "total" in row] or [{}])[-1],
             "adapter_bytes": sum(file.stat().st_size for file in folder.adapter.iterdir()),
+            "scored_images_adapted_to": len(seen),
             "evaluation": evaluation and {name: score.miou for name, score in evaluation.methods.items()},
         }
         folder.write_summary(summary)
         return AdaptResult(folder.root, folder.adapter, summary, evaluation)
+
+
+def _in_order(samples: Sequence[Sample]) -> list[Sample]:
+    """By id, as what is held back and what comes when is drawn by place: a file may list its images in any order."""
+    return sorted(samples, key=lambda sample: sample.id)
 
 
 def _prompted(config: RunConfig, samples: Sequence[Sample]) -> list[Sample]:

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -121,3 +122,36 @@ def test_learning_rate_warms_up_then_holds_or_falls() -> None:
 )
 def test_the_rule_of_choice_fits_the_run(overrides: list[str], preset: str, rule: str) -> None:
     assert make_config(BASE, preset=preset, overrides=overrides).effective_selection.rule == rule
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"selection": {"rule": "last", "scales": [0.5]}},
+        {"selection": {"rule": "last", "patience": 2}},
+        {"selection": {"scales": [0.5]}, "objective": {"name": "supervised"}},
+        {"selection": {"patience": 2}, "health": {"every": 0}},
+    ],
+)
+def test_what_only_signals_can_decide_is_refused_where_the_last_step_is_taken(changes: dict[str, Any]) -> None:
+    with pytest.raises(WesamError, match=r"looks at signals .* for selection.scales or selection.patience"):
+        make_config({**BASE, **changes})
+
+
+def test_a_model_that_is_a_path_is_found_from_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert make_config(BASE).model == "wesam-tiny"
+    (tmp_path / "wesam-tiny").mkdir()
+    assert make_config(BASE).model == str(tmp_path / "wesam-tiny")
+    assert make_config({**BASE, "model": "owner/name"}).model == "owner/name"
+
+
+def test_a_tracker_that_there_is_not_is_refused() -> None:
+    with pytest.raises(WesamError, match=r"trackers: .* expected trackers of .*tensorboard.*, got nosuch"):
+        make_config({**BASE, "trackers": ["nosuch"]})
+
+
+def test_a_seed_fits_into_64_bits() -> None:
+    assert make_config({**BASE, "seed": 1_700_000_000_000}).seed == 1_700_000_000_000
+    with pytest.raises(WesamError, match="seed"):
+        make_config({**BASE, "seed": 2**63})

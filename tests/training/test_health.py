@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,13 @@ from tests.conftest import ImageSet
 from tests.objectives.scenes import adapted_segmenter
 from tests.tiny import tiny_segmenter
 from wesam.labels.check import load_samples
+from wesam.objectives.anchor_cache import Anchor
+from wesam.segmenters.base import Segmenter
 from wesam.segmenters.lora import LoraSettings, add_lora
-from wesam.training.health import HealthProbe, HealthSettings, split_samples
+from wesam.training.health import HealthProbe, HealthSettings, Signals, split_samples
 from wesam.training.signals import SIGNAL_NAMES
 from wesam.types import Instance, Sample
+from wesam.views.batch import Batch
 from wesam.views.dataset import ViewSettings
 
 
@@ -69,6 +73,30 @@ def test_the_source_model_agrees_with_itself(samples: list[Sample]) -> None:
     assert (signals["anchor_agreement"], signals["area_drift"]) == (1, 0)
     assert 0 < signals["flip_agreement"] < 1
     assert signals["feature_rank"] > 1
+
+
+def test_a_source_model_that_finds_nothing_is_not_contradicted(
+    samples: list[Sample], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    segmenter = adapted_segmenter(drift=0.5)
+    measured = probe(samples, images=4)
+    every = measured.measure(segmenter)["anchor_agreement"]
+    ask = measured._anchor
+
+    def silent_on(share: slice) -> Signals:
+        def answer(segmenter: Segmenter, batch: Batch) -> Anchor:
+            anchor = ask(segmenter, batch)
+            masks = anchor.masks.clone()
+            masks[share] = False
+            return replace(anchor, masks=masks)
+
+        monkeypatch.setattr(measured, "_anchor", answer)
+        return measured.measure(segmenter)
+
+    assert silent_on(slice(None))["anchor_agreement"] == 1
+    first = silent_on(slice(1))["anchor_agreement"]  # the first object of each image
+    assert 0 < first < 1
+    assert first != every
 
 
 def test_drift_shows_and_measuring_leaves_no_trace(samples: list[Sample]) -> None:

@@ -205,3 +205,17 @@ def test_direct_is_the_source_model(image_set: ImageSet, model_folder: Path, tmp
     assert result.evaluation is not None
     assert result.evaluation.difference is not None
     assert result.evaluation.difference.difference == 0
+
+
+def test_a_process_that_runs_one_precision_says_so_of_another(tmp_path: Path) -> None:
+    given = {"model": "m", "images": "i", "out": tmp_path, **FAST}
+    make_accelerator(make_config(given), RunFolder(tmp_path))
+    with pytest.raises(WesamError, match="precision, device: expected those of the run before in this Python process"):
+        make_accelerator(make_config({**given, "precision": "fp16"}), RunFolder(tmp_path))
+
+
+def test_a_tracker_that_is_not_installed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wesam.training.loop.get_available_trackers", lambda: [])
+    config = make_config({"model": "m", "images": "i", "out": tmp_path, **FAST, "trackers": ["wandb"]})
+    with pytest.raises(WesamError, match="trackers: expected installed ones, got wandb"):
+        make_accelerator(config, RunFolder(tmp_path))

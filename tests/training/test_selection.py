@@ -86,8 +86,6 @@ def test_patience_counts_measurements_without_a_new_choice() -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"rule": "last", "scales": [0.5]},
-        {"rule": "last", "patience": 2},
         {"rule": "best", "scales": [0.0]},
         {"rule": "best", "scales": [1.0]},
     ],

@@ -8,10 +8,12 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch.overrides import TorchFunctionMode
 
 from wesam.training.signals import (
     SIGNAL_NAMES,
     SIGNALS,
+    anchor_agreement,
     area_drift,
     degenerate,
     effective_rank,
@@ -125,3 +127,32 @@ def test_other_prompts_come_from_the_answer() -> None:
     assert (x + 0.5) / 4 in (2.5, 3.5, 4.5)  # on the middle line, away from the ends
     assert (y + 0.5) / 4 == 3.5
     assert mask.masks is logits
+
+
+class _AppleGpu(TorchFunctionMode):
+    """Refuses float64 until a tensor has come to the CPU, as MPS does."""
+
+    came_to_cpu = False
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        self.came_to_cpu |= func is torch.Tensor.cpu
+        if not self.came_to_cpu and (func is torch.Tensor.double or torch.float64 in (*args, *kwargs.values())):
+            raise TypeError("Cannot convert a MPS Tensor to float64")
+        return func(*args, **kwargs)
+
+
+def test_signals_need_no_float64_of_a_gpu() -> None:
+    with _AppleGpu():
+        mirrored_back(torch.zeros(1, 8, 8), 6.5)
+        effective_rank(torch.randn(4, 3))
+
+
+def test_where_the_source_model_is_silent_there_is_nothing_to_agree_with() -> None:
+    silent = torch.zeros(1, 8, 8, dtype=torch.bool)
+    beside = EVERYWHERE.clone()
+    beside[:, :, 4:] = 0
+    assert anchor_agreement(rectangle(0, 0, 4, 4), rectangle(0, 0, 4, 2), EVERYWHERE).item() == 0.5
+    assert anchor_agreement(silent, rectangle(0, 0, 4, 2), EVERYWHERE).item() == 0
+    assert anchor_agreement(rectangle(0, 0, 4, 4), silent, EVERYWHERE).isnan().item()
+    assert anchor_agreement(rectangle(0, 0, 4, 4), rectangle(4, 0, 8, 8), beside).isnan().item()

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import zipfile
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from wesam.atomic import replaced_file
 from wesam.automatic.candidates import Candidates, find_candidates
 from wesam.errors import WesamError
 from wesam.labels.images import read_sample
+from wesam.segmenters.fingerprint import fingerprint
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -92,17 +91,6 @@ class CandidateCache:
         return self.folder / f"{key.hexdigest()[:32]}.npz"
 
 
-def fingerprint(segmenter: Segmenter) -> bytes:
-    """A hash of all that decides what a segmenter answers: weights, adapter, input, precision."""
-    total = hashlib.sha256()
-    format_ = [segmenter.input_size, segmenter.mask_grid, segmenter.pixel_mean, segmenter.pixel_std]
-    total.update(json.dumps([*format_, getattr(segmenter, "precision", None)]).encode())
-    for name, weight in sorted(segmenter.state_dict().items()):
-        total.update(f"{name} {weight.dtype} {tuple(weight.shape)}".encode())
-        total.update(weight.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
-    return total.digest()
-
-
 def _load(file: Path) -> Candidates | None:
     """None where there is no file, or one that a failing disk or another program left unreadable."""
     try:
@@ -110,6 +98,6 @@ def _load(file: Path) -> Candidates | None:
             return Candidates(**arrays)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile):
+    except Exception:  # whatever the readers of zip, deflate and npy make of damage: the image is asked about anew
         file.unlink()
         return None

@@ -6,6 +6,7 @@ import reprlib
 from pathlib import Path
 from typing import Any, Literal
 
+from accelerate.utils import LoggerType
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from wesam import untrusted
@@ -102,7 +103,7 @@ class RunConfig(BaseModel):
     health: HealthSettings = Field(default_factory=HealthSettings)
     selection: SelectionSettings = Field(default_factory=SelectionSettings)
 
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, lt=2**63)
     device: Literal["auto", "cpu"] = Field(
         default="auto", description="auto: what accelerate finds (CUDA_VISIBLE_DEVICES chooses among GPUs)"
     )
@@ -121,6 +122,25 @@ class RunConfig(BaseModel):
     trackers: tuple[str, ...] = Field(
         default=("tensorboard",), description="accelerate's trackers by name; metrics.jsonl is always written"
     )
+
+    @field_validator("model")
+    @classmethod
+    def _is_found_from_elsewhere(cls, model: str) -> str:
+        # As below; a name that is no path is a bundled model or a hub id.
+        try:
+            path = Path(model).expanduser()
+            return str(path.absolute()) if path.exists() else model
+        except (OSError, RuntimeError):  # longer than a path can be, or the home of a user that there is not
+            return model
+
+    @field_validator("trackers")
+    @classmethod
+    def _are_known(cls, trackers: tuple[str, ...]) -> tuple[str, ...]:
+        known = [str(kind) for kind in LoggerType]
+        wrong = [name for name in trackers if name not in known]
+        if wrong:
+            raise ValueError(f"expected trackers of {', '.join(known)}, got {wrong[0]}")
+        return trackers
 
     @field_validator("images", "labels", "out", "val_labels")
     @classmethod
@@ -142,11 +162,17 @@ class RunConfig(BaseModel):
 
     @model_validator(mode="after")
     def _what_is_chosen_by_was_measured(self) -> RunConfig:
-        chooses = self.selection.rule not in (None, "last") or self.selection.average_last > 1
-        if self.health.every == 0 and chooses:
+        chosen = self.selection
+        if self.health.every == 0 and (chosen.rule not in (None, "last") or chosen.average_last > 1):
             raise ValueError(
                 f"expected health.every of at least 1 to choose by signals, got health.every=0 and "
-                f"selection.rule={self.selection.rule}, selection.average_last={self.selection.average_last}"
+                f"selection.rule={chosen.rule}, selection.average_last={chosen.average_last}"
+            )
+        if self.effective_selection.rule == "last" and (chosen.scales or chosen.patience is not None):
+            raise ValueError(
+                f"expected a selection.rule that looks at signals (best, last-healthy, ...) for selection.scales or "
+                f"selection.patience, got selection.rule={chosen.rule} with objective.name={self.objective.name} and "
+                f"health.every={self.health.every}, which hands over the last step"
             )
         return self
 

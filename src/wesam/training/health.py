@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,6 +20,7 @@ from wesam.segmenters.inference import inference
 from wesam.segmenters.stability import stability_score
 from wesam.training.signals import (
     SignalName,
+    anchor_agreement,
     area_drift,
     degenerate,
     effective_rank,
@@ -147,9 +149,11 @@ class HealthProbe:
         with inference(segmenter):
             for index in self._indices:
                 signals, z = self._measure_view(segmenter, index, parts)
-                rows.append({name: float(values.mean()) for name, values in signals.items()})
+                rows.append({name: _mean(name, values.tolist()) for name, values in signals.items()})
                 pooled.append(z)
-        means: Signals = {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
+        means: Signals = {name: _mean(name, [row[name] for row in rows]) for name in rows[0]}
+        if math.isnan(means["anchor_agreement"]):
+            means["anchor_agreement"] = 1.0  # a source model that found nothing at all cannot be contradicted
         means["feature_rank"] = effective_rank(torch.cat(pooled))
         return means
 
@@ -178,7 +182,7 @@ class HealthProbe:
         from_box, from_point, from_mask = (again.logits > 0).chunk(3)
         z, present = pool_features(features[:1], masks & (valid > 0), batch.image_index)
         return {
-            "anchor_agreement": mask_iou(masks, anchor, valid),
+            "anchor_agreement": anchor_agreement(masks, anchor, valid),
             "flip_agreement": mask_iou(masks, unflipped, valid),
             "strong_agreement": mask_iou(masks, strong.logits > 0, valid),
             "box_agreement": mask_iou(masks, from_box, valid),
@@ -190,3 +194,9 @@ class HealthProbe:
             "area_drift": area_drift(masks, anchor, valid),
             "degenerate_masks": degenerate(masks, valid),
         }, z[present]
+
+
+def _mean(name: SignalName, values: Sequence[float]) -> float:
+    """A value that is not a number makes the mean none, too, but where `anchor_agreement` is not defined."""
+    known = [value for value in values if not math.isnan(value)] if name == "anchor_agreement" else values
+    return float(np.mean(known)) if known else math.nan

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import torch
 from accelerate import Accelerator
+from accelerate.tracking import get_available_trackers
 from accelerate.utils import ProjectConfiguration
 from torch import Tensor
 
@@ -43,14 +44,28 @@ class TrainResult:
 
 
 def make_accelerator(config: RunConfig, folder: RunFolder) -> Accelerator:
-    """The process group, device and trackers of a run. `accelerate launch` and `torchrun` are recognised."""
-    # The segmenter runs its own autocast, so only fp16's gradient scaler is asked of accelerate.
-    return Accelerator(
-        mixed_precision="fp16" if config.precision == "fp16" else "no",
-        cpu=config.device == "cpu",
-        log_with=list(config.trackers) or None,
-        project_config=ProjectConfiguration(logging_dir=str(folder.root / "tensorboard")),
-    )
+    """The process group, device and trackers of a run. `accelerate launch` and `torchrun` are recognised.
+
+    Raises:
+        WesamError: if a tracker is not installed, or another run of this Python process needed another state of
+            accelerate, which has but one.
+    """
+    absent = sorted(set(config.trackers) - {"all", *map(str, get_available_trackers())})
+    if absent:
+        raise WesamError(f"trackers: expected installed ones, got {absent[0]}, whose package is not")
+    try:
+        return Accelerator(
+            # The segmenter runs its own autocast, so only fp16's gradient scaler is asked of accelerate.
+            mixed_precision="fp16" if config.precision == "fp16" else "no",
+            cpu=config.device == "cpu",
+            log_with=list(config.trackers) or None,
+            project_config=ProjectConfiguration(logging_dir=str(folder.root / "tensorboard")),
+        )
+    except ValueError as error:
+        raise WesamError(
+            f"precision, device: expected those of the run before in this Python process, as fp16 and a change of "
+            f"device need a process of their own, got precision={config.precision} and device={config.device}: {error}"
+        ) from error
 
 
 def train(
@@ -351,4 +366,4 @@ def learning_rate(config: RunConfig, step: int) -> float:
 
 
 def _mixed_seed(seed: int, step: int, process: int) -> int:
-    return (seed * 1_000_003 + step) * 1_009 + process
+    return ((seed * 1_000_003 + step) * 1_009 + process) % 2**63

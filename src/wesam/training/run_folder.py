@@ -46,7 +46,7 @@ class RunFolder:
         self.checkpoints = root / "checkpoints"
         self.candidates = root / "candidates"
         self.adapter = root / "adapter"
-        self.samples = root / "samples.json"
+        self.inputs = root / "inputs.json"
         self.prompts = root / "prompts.json"
         self.automatic = root / "automatic"
         self.previews = root / "previews"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from wesam.training.health import Signals
 from wesam.training.signals import SIGNAL_NAMES, SignalName, gain
@@ -85,12 +85,6 @@ class SelectionSettings(BaseModel):
         if any(not 0 < scale < 1 for scale in scales):
             raise ValueError(f"expected scales above 0 and below 1, got {scales}")
         return tuple(sorted(set(scales)))
-
-    @model_validator(mode="after")
-    def _last_compares_nothing(self) -> SelectionSettings:
-        if self.rule == "last" and (self.scales or self.patience is not None):
-            raise ValueError("expected a rule that looks at signals (best, last-healthy, ...) for scales or patience")
-        return self
 
 
 @dataclass(frozen=True)

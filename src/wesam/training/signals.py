@@ -55,7 +55,7 @@ class Signal:
 
 
 SIGNALS: Mapping[SignalName, Signal] = {
-    "anchor_agreement": Signal("IoU with the source model's masks, in [0, 1]", "high"),
+    "anchor_agreement": Signal("IoU with the source model's masks, where it gave any, in [0, 1]", "high"),
     "flip_agreement": Signal("IoU with the masks on the mirrored image, in [0, 1]", "high"),
     "strong_agreement": Signal("IoU with the masks on the strong view, in [0, 1]", "high"),
     "box_agreement": Signal("IoU with the masks that the answer's own box gives, in [0, 1]", "high"),
@@ -100,7 +100,7 @@ def mirrored_back(logits: Tensor, width: float) -> Tensor:
     """
     cells = logits.shape[2]
     # The centre of cell j lies at j + 1/2; its mirror image at width - j - 1/2 is index width - 1 - j.
-    place = (width - 1 - torch.arange(cells, device=logits.device, dtype=torch.float64)).clamp(0, cells - 1)
+    place = (width - 1 - torch.arange(cells, device=logits.device, dtype=torch.float32)).clamp(0, cells - 1)
     lower = place.floor().long()
     share = (place - lower).to(logits.dtype)
     upper = (lower + 1).clamp_max(cells - 1)
@@ -149,6 +149,20 @@ def label_agreement(masks: Tensor, prompts: Prompts, cell: float) -> Tensor:
     return total / kinds.clamp_min(1)
 
 
+def anchor_agreement(masks: Tensor, anchor: Tensor, valid: Tensor) -> Tensor:
+    """(N,) IoU with the source model's masks; NaN where the source model found nothing.
+
+    An answer to a prompt that the source model had none for contradicts nothing: a network that finds what it missed
+    has not drifted.
+
+    Args:
+        masks, anchor: (N, m, m) bool.
+        valid: (N, m, m), 1 on the image and 0 on padding.
+    """
+    silent = (anchor * valid).sum((1, 2)) == 0
+    return mask_iou(masks, anchor, valid).masked_fill(silent, torch.nan)
+
+
 def area_drift(masks: Tensor, anchor: Tensor, valid: Tensor) -> Tensor:
     """(N,) natural log of each mask's area over the source model's, both counted with one cell more.
 
@@ -183,7 +197,8 @@ def effective_rank(vectors: Tensor) -> float:
         return 1.0
     if not bool(vectors.isfinite().all()):
         return math.nan
-    centred = vectors.double().cpu() - vectors.double().cpu().mean(0)
+    exact = vectors.cpu().double()  # in this order: Apple's GPUs have no float64
+    centred = exact - exact.mean(0)
     singular = torch.linalg.svdvals(centred)
     total = float(singular.sum())
     if total <= 1e-12:

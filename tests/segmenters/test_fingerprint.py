@@ -1,0 +1,19 @@
+from __future__ import annotations
+
+import torch
+
+from tests.tiny import tiny_segmenter
+from wesam.segmenters.fingerprint import fingerprint
+from wesam.segmenters.lora import LoraSettings, adapter_parameters, add_lora
+
+
+def test_an_adapter_makes_another_network_and_the_same_weights_make_the_same() -> None:
+    plain, adapted = tiny_segmenter(), tiny_segmenter()
+    assert fingerprint(plain) == fingerprint(tiny_segmenter())
+    assert fingerprint(plain) != fingerprint(tiny_segmenter(seed=1))
+    add_lora(adapted, LoraSettings(), seed=0)
+    before = fingerprint(adapted)
+    assert before != fingerprint(plain)
+    with torch.no_grad():
+        adapter_parameters(adapted)[0][1].add_(0.1)
+    assert fingerprint(adapted) != before
