@@ -98,11 +98,13 @@ def run(
         labelled, report = load_samples(config.images, config.labels, format=config.labels_format)
         labelled = _in_order(labelled)
         skipped = report.skipped
-    for problem in skipped:
-        tell(f"skipped: {problem}")
+        for line in report.lines():
+            tell(line)
     validation = None
     if config.val_labels is not None:
-        validation, _ = load_samples(config.images, config.val_labels, format=config.val_labels_format)
+        validation, report = load_samples(config.images, config.val_labels, format=config.val_labels_format)
+        for line in report.lines():
+            tell(line)
         for sample in validation:
             scorable(sample)
 

@@ -116,3 +116,18 @@ def test_labels_in_a_folder(coco: CocoSet) -> None:
 def test_what_is_no_label_file_says_what_was_looked_for(coco: CocoSet) -> None:
     report = check(coco.images, coco.images / "a.png")
     assert "Label Studio: a JSON list of tasks" in report.fatal[0].message
+
+
+def test_what_somebody_who_goes_on_is_told(messy: CocoSet) -> None:
+    _, report = load_samples(messy.images, messy.labels)
+    lines = report.lines()
+    assert len(lines) == len(report.problems)
+    assert lines[0].startswith("skipped: labels.json: images[4].file_name:")
+    assert lines[-1].startswith("note: ")
+    assert report.lines(2) == [*lines[:2], f"... and {len(lines) - 2} more; wesam check lists them all"]
+
+
+def test_that_nothing_is_left_comes_with_the_reasons(coco: CocoSet) -> None:
+    coco.add(bbox=[0, 0, -1, 1])
+    with pytest.raises(WesamError, match=r"got none\nskipped: labels.json: annotations\[0\].bbox: "):
+        load_samples(coco.images, coco.labels)

@@ -124,17 +124,24 @@ def test_an_overshoot_of_rounding_is_clipped_silently(coco: CocoSet) -> None:
 BAD_ANNOTATIONS: list[tuple[dict[str, Any], str]] = [
     ({"image_id": 9}, ".image_id"),
     ({"image_id": None}, ".image_id"),
-    ({"image_id": "1"}, ".image_id"),
+    ({"image_id": "2"}, ".image_id"),
+    ({"image_id": "9" * 5000}, ".image_id"),
     ({"image_id": [1]}, ".image_id"),
     ({"id": [1]}, ".id"),
     ({"id": True}, ".id"),
     ({"id": 100}, ".id"),
     ({"bbox": None}, ""),
-    ({"segmentation": [[1, 2, 3, 4]]}, ".segmentation"),
-    ({"segmentation": [1, 2, 3, 4, 5, 6]}, ".segmentation"),
-    ({"segmentation": "abc"}, ".segmentation"),
-    ({"segmentation": {"size": [60, 40], "counts": [0, 2400]}}, ".segmentation"),
-    ({"segmentation": {"counts": [0, 2400]}}, ".segmentation"),
+    ({"bbox": None, "segmentation": [[1, 2, 3, 4]]}, ".segmentation"),
+]
+
+SQUARE = [5, 10, 25, 10, 25, 30, 5, 30]
+BAD_SEGMENTATIONS: list[object] = [
+    [[1, 2, 3, 4]],
+    [1, 2, 3, 4, 5, 6],  # a line
+    [1, 2, "x"],
+    "abc",
+    {"size": [60, 40], "counts": [0, 2400]},
+    {"counts": [0, 2400]},
 ]
 
 
@@ -145,6 +152,74 @@ def test_bad_annotations(coco: CocoSet, entry: dict[str, Any], field: str) -> No
     found = read_coco(coco.labels, coco.images)
     assert [(p.severity, p.field) for p in found.problems] == [("skip", f"annotations[1]{field}")]
     assert [instance.id for instance in found.samples[0].instances] == ["100"]
+
+
+@pytest.mark.parametrize("segmentation", BAD_SEGMENTATIONS)
+def test_a_bad_segmentation_costs_a_good_box_nothing(coco: CocoSet, segmentation: object) -> None:
+    coco.add(segmentation=segmentation)
+    found = read_coco(coco.labels, coco.images)
+    assert [(p.severity, p.field) for p in found.problems] == [("note", "annotations[0].segmentation")]
+    assert found.problems[0].message.endswith("its bbox is used without it")
+    (instance,) = found.samples[0].instances
+    assert (instance.box, instance.rle) == ((10, 10, 30, 25), None)
+
+
+@pytest.mark.parametrize("segmentation", [[], [[]], None])
+def test_no_segmentation_is_none(coco: CocoSet, segmentation: object) -> None:
+    coco.add(segmentation=segmentation)
+    found = read_coco(coco.labels, coco.images)
+    assert found.problems == ()
+    assert found.samples[0].instances[0].rle is None
+
+
+@pytest.mark.parametrize("segmentation", [SQUARE, [SQUARE, [1, 2, 3, 4]]])
+def test_a_polygon_without_its_list_and_crumbs_beside_one(coco: CocoSet, segmentation: object) -> None:
+    coco.add(segmentation=segmentation)
+    found = read_coco(coco.labels, coco.images)
+    assert found.problems == ()
+    assert found.samples[0].instances[0].mask().sum() == 400
+
+
+def test_ids_that_are_numbers_here_and_text_there(coco: CocoSet) -> None:
+    """As VIA writes them."""
+    coco.add(image_id="1")
+    coco.add_image("b.png", id="2")
+    coco.add(image_id=2)
+    found = read_coco(coco.labels, coco.images)
+    assert found.problems == ()
+    assert [len(sample.instances) for sample in found.samples] == [1, 1]
+
+
+def test_masks_that_cvat_calls_crowds_are_objects(coco: CocoSet) -> None:
+    runs = {"size": [40, 60], "counts": [410, 20, 20, 20, 1930]}
+    coco.add(segmentation=runs, iscrowd=1, attributes={"occluded": False})
+    coco.add(segmentation=runs, iscrowd=1, attributes={"is_crowd": True})
+    coco.add(segmentation=runs, iscrowd=1)
+    found = read_coco(coco.labels, coco.images)
+    assert [p.message for p in found.problems] == ["2 crowd regions (iscrowd) are left out"]
+    assert [instance.mask().sum() for instance in found.samples[0].instances] == [40]
+
+
+def test_a_folder_with_one_file(coco: CocoSet) -> None:
+    """As Roboflow has it."""
+    coco.add()
+    coco.labels.rename(coco.images / "_annotations.coco.json")
+    found = read_coco(coco.images, coco.images)
+    assert found.problems == ()
+    assert len(found.samples[0].instances) == 1
+    (coco.images / "other.json").write_text("{}")
+    (problem,) = read_coco(coco.images, coco.images).problems
+    assert problem.severity == "fatal"
+    assert "or a folder with one JSON file, got 2: _annotations.coco.json, other.json" in problem.message
+
+
+def test_names_from_where_the_labels_were_made(coco: CocoSet) -> None:
+    """As Label Studio exports them."""
+    coco.json["images"][0]["file_name"] = "..\\..\\label-studio\\upload\\4\\cb0618f6-a.png"
+    coco.add()
+    found = read_coco(coco.labels, coco.images)
+    assert found.problems == ()
+    assert [sample.id for sample in found.samples] == ["a.png"]
 
 
 def test_every_problem_of_an_annotation_is_told_at_once(coco: CocoSet) -> None:

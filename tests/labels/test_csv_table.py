@@ -41,7 +41,9 @@ def test_boxes_points_and_both(labels: Path, photos: Path) -> None:
         "image,x0,y0,x1,y1\na.png,10,5,30,25\n",
         "filename;width;height;class;xmin;ymin;xmax;ymax\r\na.png;60;40;cell;10;5;30;25\r\n",
         "\ufeffImage\tX0\tY0\tX1\tY1\n\na.png\t 10\t5 \t30\t25",
-        '"image","x0","y0","x1","y1","note"\n"a.png","10","5","30","25","a, b\nc"\n',
+        '"image","x0","y0","x1","y1","label"\n"a.png","10","5","30","25","a, b\nc"\n',
+        "image,left,top,width,height\na.png,10,5,20,20\n",
+        "image,x0,y0,x1,y1\n/home/me/photos/a.png,10,5,30,25\n",
     ],
 )
 def test_other_headers_and_separators(labels: Path, photos: Path, text: str) -> None:
@@ -88,6 +90,20 @@ def test_bad_rows(labels: Path, photos: Path, row: str, field: str, message: str
     assert len(found.samples[-1].instances) == 1
 
 
+@pytest.mark.parametrize(("text", "label"), [("1.0", 1), ("True", 1), ("0.0", 0), ("false", 0)])
+def test_positive_as_pandas_writes_it(labels: Path, photos: Path, text: str, label: int) -> None:
+    labels.write_text(f"image,x,y,positive,object\na.png,5,6,1,o\na.png,7,8,{text},o\n")
+    found = read_csv(labels, photos)
+    assert found.problems == ()
+    assert found.samples[0].instances[0].points == ((5, 6, 1), (7, 8, label))
+
+
+def test_columns_that_are_not_read_are_noted(labels: Path, photos: Path) -> None:
+    labels.write_text("image,x,y,colour,who\na.png,5,6,red,me\n")
+    (problem,) = read_csv(labels, photos).problems
+    assert (problem.severity, problem.message) == ("note", "columns that are not read: colour, who")
+
+
 def test_a_missing_image_is_told_once(labels: Path, photos: Path) -> None:
     labels.write_text("image,x,y\n" + "c.png,1,2\n" * 5)
     assert [(p.severity, p.field) for p in read_csv(labels, photos).problems] == [
@@ -102,6 +118,7 @@ def test_a_missing_image_is_told_once(labels: Path, photos: Path) -> None:
         (b"", "line 1: expected a header with image"),
         (b"a.png,1,2,3,4\n", "line 1: expected a header with image"),
         (b"image,x0,y0,x1\n", "expected a header"),
+        (b"image,x,y,width,height\na.png,1,2,3,4\n", "got x, y beside width or height; rename the columns"),
         (b"image,x,y\n\xff", "expected CSV in UTF-8"),
         (b"image,x,y\n" + b"a" * 200_000, "line 2: expected CSV, got field larger"),
     ],

@@ -99,7 +99,7 @@ def test_bad_shapes(labels: Path, photos: Path, old: str, new: str, field: str, 
         ('name="a.png"', 'name="c.png"', "name", "found none"),
         ('name="a.png"', "", "name", "found none"),
         ('name="a.png"', 'name="../secret.png"', "name", "inside the image folder"),
-        ('name="a.png"', 'name="/etc/passwd"', "name", "inside the image folder"),
+        ('name="a.png"', 'name="/etc/passwd.png"', "name", "inside the image folder"),
         ('name="site/b.jpg"', 'name="a.png"', "name", "a new image"),
         ('width="60" height="40">', 'width="60" height="41">', "width", "expected 60 x 40 px.*got 60 x 41"),
         ('width="60" height="40">', 'width="inf" height="40">', "width", "finite numbers width"),
@@ -147,3 +147,12 @@ def test_what_is_not_cvat_is_fatal(labels: Path, photos: Path, text: str, messag
 def test_no_damage_raises(labels: Path, photos: Path, text: str) -> None:
     labels.write_text(f"<annotations>{text}", newline="")
     assert_sound(read_cvat(labels, photos))
+
+
+def test_frames_of_a_video_have_no_suffix_and_folders_may_be_missing(labels: Path, photos: Path) -> None:
+    labels.write_text(TEXT.replace('name="a.png"', 'name="a"').replace('name="site/b.jpg"', 'name="site/b"'))
+    assert [sample.id for sample in read_cvat(labels, photos).samples] == ["a.png", "site/b.jpg"]
+    labels.write_text(TEXT.replace('name="a.png"', 'name="task/a.png"').replace("site/b.jpg", "task/site/b.jpg"))
+    found = read_cvat(labels, photos)
+    assert [sample.id for sample in found.samples] == ["a.png", "site/b.jpg"]
+    assert found.problems == ()

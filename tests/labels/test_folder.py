@@ -118,3 +118,23 @@ def test_links_within_the_folder_and_to_it_are_fine(photos: Path) -> None:
     (photos.parent / "linked").symlink_to(photos)
     assert ImageFolder(photos).find("link.png").width == 80
     assert ImageFolder(photos.parent / "linked").find("a.png").id == "a.png"
+
+
+def test_paths_from_one_other_folder_are_found_by_their_ends(root: Path) -> None:
+    folder = ImageFolder(root)
+    assert folder.find_moved("a.png").id == "a.png"
+    assert folder.find_moved("/home/me/inside/a.png").id == "a.png"
+    assert folder.find_moved("/home/me/inside/sub/b.png").id == "sub/b.png"
+    with pytest.raises(WesamError, match="or in '/home/me/inside/' as those before, got '/home/you/a.png'"):
+        folder.find_moved("/home/you/a.png")
+    with pytest.raises(WesamError, match="expected a path inside the image folder, got '/home/me/inside/c.png'"):
+        folder.find_moved("/home/me/inside/c.png")
+
+
+def test_uploaded_names_must_be_one_images(root: Path) -> None:
+    for name in ("x y.png", "x+ y.png"):
+        Image.new("L", (6, 4)).save(root / name)
+    with pytest.raises(WesamError, match="expected one image that is called 'x_y.png' once uploaded, found 2"):
+        ImageFolder(root).find_uploaded("upload/1a2b3c4d-x_y.png")
+    (root / "x+ y.png").unlink()
+    assert ImageFolder(root).find_uploaded("upload/1a2b3c4d-x_y.png").id == "x y.png"

@@ -78,6 +78,8 @@ def test_the_documentation_names_every_format() -> None:
         ({"a.txt": "", "b.txt": ""}, "", "yolo"),
         ({"README.txt": "our masks", "a.png": ""}, "", "masks"),
         ({"a.json": '{"shapes": []}', "a.png": ""}, "", "labelme"),
+        ({"_annotations.coco.json": '{"images": []}', "a.png": ""}, "", "coco"),
+        ({"a.tif": ""}, "", "masks"),
         ({"site/a.xml": "<annotation/>", "site/a.png": ""}, "", "voc"),
     ],
 )
@@ -88,9 +90,7 @@ def test_formats_are_told_apart(tmp_path: Path, files: dict[str, str], labels: s
     assert detect_format(tmp_path / labels) == expected
 
 
-@pytest.mark.parametrize(
-    "files", [{}, {"x.txt": "hello"}, {"a.jpg": "x"}, {"x.json": '{"images": [], "annotations": []}'}]
-)
+@pytest.mark.parametrize("files", [{}, {"x.txt": "hello"}, {"a.jpg": "x"}, {"x.json": "[]"}])
 def test_what_is_none_of_them_says_what_was_looked_for(tmp_path: Path, photos: Path, files: dict[str, str]) -> None:
     labels = tmp_path / "labels"
     labels.mkdir()

@@ -192,24 +192,30 @@ def test_pillows_own_limit_neither_binds_nor_is_lost(save_image: Save, monkeypat
     ],
 )
 def test_stored_numbers_come_as_they_are(save_image: Save, values: np.ndarray, mode: str | None) -> None:
-    found = read_values(save_image(Image.fromarray(values, mode) if mode else Image.fromarray(values), "x.tif"))
-    assert found.dtype == np.int32
+    image = Image.fromarray(values, mode) if mode else Image.fromarray(values)
+    found, coloured = read_values(save_image(image, "x.tif"))
+    assert (found.dtype, coloured) == (np.int32, False)
     np.testing.assert_array_equal(found, values)
 
 
 def test_stored_numbers_of_a_palette_and_of_grey_as_colour(save_image: Save) -> None:
     palette = Image.fromarray(np.array([[0, 7]], np.uint8), "P")
     palette.putpalette([0, 0, 0] * 7 + [128, 0, 0])
-    np.testing.assert_array_equal(read_values(save_image(palette, "p.png")), [[0, 7]])
+    np.testing.assert_array_equal(read_values(save_image(palette, "p.png"))[0], [[0, 7]])
     grey = Image.fromarray(np.array([[0, 9]], np.uint8))
     for mode in ("RGB", "RGBA", "LA"):
-        np.testing.assert_array_equal(read_values(save_image(grey.convert(mode), f"{mode}.png")), [[0, 9]])
+        np.testing.assert_array_equal(read_values(save_image(grey.convert(mode), f"{mode}.png"))[0], [[0, 9]])
 
 
-@pytest.mark.parametrize("image", [Image.new("RGB", (2, 1), "red"), Image.new("F", (2, 1))])
-def test_colours_and_fractions_are_no_numbers(save_image: Save, image: Image.Image) -> None:
-    with pytest.raises(WesamError, match="x.tif: expected an image of whole|x.tif: expected a grey or palette image"):
-        read_values(save_image(image, "x.tif"))
+def test_colours_are_told_from_numbers(save_image: Save) -> None:
+    values, coloured = read_values(save_image(Image.fromarray(np.array([[[0, 0, 255], [1, 2, 3]]], np.uint8)), "x.tif"))
+    assert coloured
+    assert values.tolist() == [[255, 0x010203]]
+
+
+def test_fractions_are_no_numbers(save_image: Save) -> None:
+    with pytest.raises(WesamError, match="x.tif: expected an image of whole"):
+        read_values(save_image(Image.new("F", (2, 1)), "x.tif"))
 
 
 def test_list_images_is_recursive_sorted_and_knows_unicode(tmp_path: Path) -> None:

@@ -211,3 +211,26 @@ def test_what_is_not_label_studio_is_fatal(labels: Path, photos: Path, text: str
 def test_no_damage_raises(labels: Path, photos: Path, text: str) -> None:
     labels.write_text(text, newline="")
     assert_sound(read_label_studio(labels, photos))
+
+
+def test_the_ground_truth_counts_else_the_first_that_marks_anything(labels: Path, photos: Path) -> None:
+    (task, *_) = tasks()
+    (annotation,) = task["annotations"]
+    empty = {**annotation, "result": []}
+    for several, place in (
+        ([empty, annotation], 1),
+        ([annotation, {**annotation, "ground_truth": True}], 1),
+        ([annotation, annotation], 0),
+    ):
+        labels.write_text(json.dumps([{**task, "annotations": several}]))
+        found = read_label_studio(labels, photos)
+        assert [p.message for p in found.problems] == [f"2 annotations of one image; [0].annotations[{place}] counts"]
+        assert len(found.samples[0].instances) == 6
+
+
+def test_names_as_uploads_have_them(labels: Path, photos: Path) -> None:
+    (photos / "a.png").rename(photos / "Plate A+1 (DAPI).png")
+    labels.write_text(json.dumps(tasks(image="/data/upload/1/1a2b3c4d-Plate_A1_DAPI.png")))
+    found = read_label_studio(labels, photos)
+    assert found.problems == ()
+    assert found.samples[0].id == "Plate A+1 (DAPI).png"

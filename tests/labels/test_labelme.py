@@ -90,7 +90,7 @@ def test_json_beside_the_images(photos: Path) -> None:
 @pytest.mark.parametrize(
     ("bad", "field", "message"),
     [
-        (shape("rectangle", [[1, 2]]), ".points", "a list of 2 points"),
+        (shape("rectangle", [[1, 2]]), ".points", "a list of 2 or 4 points"),
         (shape("rectangle", [[1, 2], [1, 9]]), ".points", "positive width"),
         (shape("rectangle", [[1, 2], [70, 9]]), ".points", "inside the image of 60 x 40"),
         (shape("rectangle", [[1, 2], [float("nan"), 9]]), ".points", "finite numbers"),
@@ -158,3 +158,13 @@ def test_no_files_are_fatal(photos: Path) -> None:
 def test_no_damage_raises(labels: Path, photos: Path, text: str) -> None:
     (labels / "a.json").write_text(text, newline="")
     assert_sound(read_labelme(labels, photos))
+
+
+def test_rectangles_with_four_corners_and_turned_ones(labels: Path, photos: Path) -> None:
+    """As X-AnyLabeling writes them."""
+    corners = [[10, 5], [30, 5], [30, 25], [10, 25]]
+    turned = shape("rotation", [[20, 5], [30, 15], [20, 25], [10, 15]], direction=0.8)
+    (labels / "a.json").write_text(file(shapes=[shape("rectangle", corners), turned]))
+    found = read_labelme(labels, photos)
+    assert found.problems == ()
+    assert [instance.box for instance in found.samples[0].instances] == [(10, 5, 30, 25)] * 2

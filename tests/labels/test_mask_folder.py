@@ -14,6 +14,7 @@ from tests.labels.damage import assert_sound
 from wesam.labels import mask_folder
 from wesam.labels.mask_folder import numbers_to_rles, read_masks
 
+RAMP = np.arange(2400).reshape(40, 60)
 SMALL = np.zeros((40, 60), np.uint8)
 SMALL[2:5, 3:8] = 1
 SMALL[5, 8] = 1  # touches at a corner
@@ -87,7 +88,8 @@ def smooth() -> np.ndarray:
     ("values", "message"),
     [
         (SMALL[:30], "a mask of 60 x 40 px, the size of 'a.png', got 60 x 30"),
-        (np.repeat(SMALL[..., None], 3, 2) * np.array([255, 0, 0], np.uint8), "a grey or palette image"),
+        (np.dstack([np.full_like(SMALL, 9), SMALL, SMALL]), "got 2 colours without black"),
+        (np.dstack([RAMP, RAMP // 7, RAMP // 60]).astype(np.uint8), "at most 1000 colours on black.* and black"),
         (smooth(), "255 and 2 greys on few pixels"),
         (np.arange(2400, dtype=np.uint16).reshape(40, 60), "at most 2000 numbers, one an object, got 2399"),
     ],
@@ -144,3 +146,32 @@ def test_no_damage_raises(masks: Path, photos: Path, edits: list[tuple[int, byte
         content[start : start + len(replacement)] = replacement
     path.write_bytes(content)
     assert_sound(read_masks(masks, photos))
+
+
+def test_each_colour_on_black_is_one_object(masks: Path, photos: Path) -> None:
+    """As CVAT writes SegmentationObject; blue is 255 as a number, and no void."""
+    colours = np.zeros((40, 60, 3), np.uint8)
+    colours[2:5, 3:8], colours[20:30, 40:50] = (0, 0, 255), (250, 50, 83)
+    save(masks / "a.png", colours)
+    found = read_masks(masks, photos)
+    assert found.problems == ()
+    assert sorted(instance.mask().sum() for instance in found.samples[0].instances) == [15, 100]
+
+
+@pytest.mark.parametrize("name", ["a.tif", "a.tiff"])
+def test_masks_may_be_tiff(masks: Path, photos: Path, name: str) -> None:
+    save(masks / name, SMALL.astype(np.uint16) * 2)
+    found = read_masks(masks, photos)
+    assert found.problems == ()
+    assert [len(sample.instances) for sample in found.samples] == [1]
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_images_among_the_masks_are_no_masks(photos: Path, suffix: str) -> None:
+    """As Cellpose leaves them."""
+    Image.new("L", (60, 40), 77).save(photos / f"c{suffix}")
+    save(photos / "c_cp_masks.png", SMALL * 2)
+    save(photos / "site" / "b.png", np.ones((50, 80), np.uint8))
+    found = read_masks(photos, photos)
+    assert found.problems == ()
+    assert [(sample.id, len(sample.instances)) for sample in found.samples] == [(f"c{suffix}", 1), ("site/b.jpg", 1)]

@@ -84,3 +84,18 @@ def test_images_without_instances_are_kept(photos: Path) -> None:
 def test_a_place_that_cannot_be_written(photos: Path) -> None:
     with pytest.raises(WesamError, match=r"a.png/out.json: expected a file that can be written"):
         write_coco([sample(photos)], photos / "a.png" / "out.json")
+
+
+def test_a_whole_file_has_what_other_tools_ask_for(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = photos.parent / "out.json"
+    mask, box = Instance("m", rle=rectangle(10, 20)), Instance("b", (1, 2, 31, 12))
+    clicked = Instance("c", points=((3.0, 4.0, 1),))
+    write_coco([sample(photos, mask, box, clicked)], path, whole=True)
+    annotations = json.loads(path.read_text())["annotations"]
+    assert (annotations[0]["bbox"], annotations[0]["area"]) == ([10, 20, 9, 7], 63)
+    assert (annotations[1]["segmentation"], annotations[1]["area"]) == ([], 300)
+    assert "bbox" not in annotations[2]
+    read = read_coco(path, photos).samples[0].instances
+    assert (read[0].rle, read[1].box, read[1].rle, read[2].box) == (mask.rle, box.box, None, None)
+    COCO(str(path)).info()
+    assert "written by wesam" in capsys.readouterr().out

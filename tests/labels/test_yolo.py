@@ -78,7 +78,7 @@ def test_without_names(labels: Path, photos: Path) -> None:
         ("0 0.5 0.5 0.1 big", "finite numbers"),
         ("0 0.5 0.5 0.1", "4 numbers .* got 3"),
         ("0", "got 0"),
-        ("0 0.5 0.5 0.1 0.1 0.9", "got 5"),
+        ("0 0.5 0.5 0.1 0.1 0.9 0.2 0.3", "got 7"),
         ("0 0.5 0.5 0 0.1", "positive width and height"),
         ("0 0.5 0.5 -0.1 0.1", "positive width and height"),
         ("0 1.5 0.5 0.1 0.1", "a box inside the image of 60 x 40 px"),
@@ -145,3 +145,26 @@ def test_no_labels_are_fatal(labels: Path, photos: Path) -> None:
 def test_no_damage_raises(labels: Path, photos: Path, text: str) -> None:
     (labels / "a.txt").write_text(text, newline="")
     assert_sound(read_yolo(labels, photos))
+
+
+def test_a_detectors_confidence_is_passed_over(labels: Path, photos: Path) -> None:
+    (labels / "a.txt").write_text("0 0.5 0.5 0.25 0.5 0.913\n")
+    found = read_yolo(labels, photos)
+    assert found.problems == ()
+    assert found.samples[0].instances[0].box == (22.5, 10, 37.5, 30)
+
+
+def test_classes_that_are_only_counted_have_no_names(labels: Path, photos: Path) -> None:
+    (photos.parent / "data.yaml").write_text("train: images\nnc: 2\n")
+    found = read_yolo(labels, photos)
+    assert found.problems == ()
+    assert {instance.category for instance in found.samples[0].instances} == {""}
+
+
+def test_a_set_of_four_corners_alone_is_noted(labels: Path, photos: Path) -> None:
+    line = "0 0.1 0.1 0.5 0.1 0.5 0.6 0.1 0.6\n"
+    (labels / "a.txt").write_text(2 * line)
+    (problem,) = read_yolo(labels, photos).problems
+    assert (problem.severity, "turned boxes" in problem.message) == ("note", True)
+    (labels / "a.txt").write_text(line + "0 0.5 0.5 0.25 0.5\n")
+    assert read_yolo(labels, photos).problems == ()

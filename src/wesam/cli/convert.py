@@ -22,7 +22,7 @@ def convert(
     from wesam.labels.write_coco import write_coco
 
     samples, report = load_samples(images, labels, decode=False, format=format)
-    for problem in report.skipped:
-        say(f"skipped: {problem}")
-    write_coco(samples, out)
+    for line in report.lines():
+        say(line)
+    write_coco(samples, out, whole=True)
     say(f"{report.summary}; written to {out}")

@@ -49,7 +49,9 @@ def evaluate(
     from wesam.labels.check import load_samples
     from wesam.segmenters.load import load_segmenter
 
-    samples, _ = load_samples(images, labels, format=format)
+    samples, report = load_samples(images, labels, format=format)
+    for line in report.lines():
+        say(line)
     segmenter = load_segmenter(model, adapter, device, precision)
     with image_progress(len(samples)) as advance:
         evaluation = run_evaluation(

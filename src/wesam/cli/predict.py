@@ -41,7 +41,9 @@ def predict(
     from wesam.labels.check import load_samples
     from wesam.segmenters.load import load_segmenter
 
-    samples, _ = load_samples(images, labels, format=format)
+    samples, report = load_samples(images, labels, format=format)
+    for line in report.lines():
+        say(line)
     segmenter = load_segmenter(model, adapter, device, precision)
     with image_progress(len(samples)) as advance:
         results = run_prediction(segmenter, samples, out, prompt=prompt, tile=tile, overlap=overlap, on_image=advance)

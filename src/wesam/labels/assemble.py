@@ -60,7 +60,9 @@ class LabelBuilder(ProblemLog):
         self._samples: list[Sample] = []
         self._labelled_in: dict[str, str] = {}
 
-    def claim(self, field: str, find: Callable[_P, ImageFile], *args: _P.args, **kwargs: _P.kwargs) -> ImageFile | None:
+    def claim(
+        self, field: str, find: Callable[_P, ImageFile | None], *args: _P.args, **kwargs: _P.kwargs
+    ) -> ImageFile | None:
         """The image that `find` returns; None and a problem if it raises, or if the image was labelled before."""
         file = self.attempt(field, find, *args, **kwargs)
         if file is None:

@@ -54,6 +54,12 @@ class CheckReport:
     def notes(self) -> tuple[Problem, ...]:
         return tuple(problem for problem in self.problems if problem.severity == "note")
 
+    def lines(self, most: int = 10) -> list[str]:
+        """What somebody who goes on with the rest should know: what is left out, then the notes; at most so many."""
+        told = [*(f"skipped: {problem}" for problem in self.skipped), *(f"note: {problem}" for problem in self.notes)]
+        more = len(told) - most
+        return told if more <= 1 else [*told[:most], f"... and {more} more; wesam check lists them all"]
+
     def __str__(self) -> str:
         """One line a problem, the gravest first, then the summary."""
         problems = (*self.fatal, *self.skipped, *self.notes)
@@ -95,11 +101,12 @@ def load_samples(
         images, labels, input_size, decode, format: as in `check`.
 
     Raises:
-        WesamError: naming every fatal problem, if there is one, and if there is no such format.
+        WesamError: naming every fatal problem, if there is one, and what came before it; and if there is no such
+            format.
     """
     samples, report = _look(Path(images), Path(labels), input_size, decode, format)
     if report.fatal:
-        raise WesamError("\n".join(map(str, report.fatal)))
+        raise WesamError("\n".join([*map(str, report.fatal), *report.lines()]))
     return samples, report
 
 

@@ -15,16 +15,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from wesam.errors import WesamError
+from wesam.labels.files import list_files
 from wesam.labels.folder import ImageFile, ImageFolder
 from wesam.labels.label_set import LabelSet
 from wesam.labels.polarity import read_polarity
 from wesam.labels.problems import ProblemLog
 from wesam.labels.shapes import finite_floats, fit_box, fit_point, fit_rle, polygons_to_rle
 from wesam.types import Instance, Sample
-from wesam.untrusted import read_json
+from wesam.untrusted import read_json, stay_inside
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+_TRIANGLE = 6  # numbers of the smallest polygon
 
 _Id = int | str
 _Box = tuple[float, float, float, float]
@@ -40,16 +43,17 @@ class _Category:
 def read_coco(labels: Path, images: Path) -> LabelSet:
     """Reads a COCO JSON file.
 
-    Sizes come from the image files, upright by their EXIF orientation. Crowd regions (``iscrowd``) are left
-    out. Ids may be numbers or text; annotations without one are numbered. Of images or annotations given
-    twice the first counts, but where one image id stands for two files, neither is used.
+    Sizes come from the image files, upright by their EXIF orientation. Crowd regions (``iscrowd``) are left out, but
+    CVAT's masks are not. A segmentation that cannot be read costs a box beside it nothing. Ids may be numbers or text;
+    annotations without one are numbered. Of images or annotations given twice the first counts, but where one image id
+    stands for two files, neither is used.
 
     Keypoints of visibility 1 or 2 are points on the object. Those that the category's "keypoints" call "negative",
     "negative 2", ... (see `labels.polarity`) are points off it.
 
     Args:
-        labels: the JSON file.
-        images: the folder that "file_name" is relative to.
+        labels: the JSON file, or a folder with but one in it.
+        images: the folder that "file_name" is relative to, or where the file of that name was moved to.
 
     Returns:
         The images found, with their usable instances, and every problem.
@@ -62,6 +66,8 @@ class _CocoReader(ProblemLog):
 
     def read(self, labels: Path, images: Path) -> LabelSet:
         try:
+            labels = _file(labels)
+            self.file = labels.name
             coco = _load(labels)
             folder = ImageFolder(images)
         except WesamError as error:
@@ -120,7 +126,7 @@ class _CocoReader(ProblemLog):
             if not isinstance(entry, dict):
                 self.tell(field, f"expected an object, got {reprlib.repr(entry)}")
                 continue
-            if entry.get("iscrowd"):
+            if _is_crowd(entry):
                 crowds += 1
                 continue
             told = len(self.problems)
@@ -128,7 +134,12 @@ class _CocoReader(ProblemLog):
             image_id = self.attempt(f"{field}.image_id", _image_id, entry.get("image_id"), files)
             file = None if image_id is None else files[image_id]
             box = self.attempt(f"{field}.bbox", _box, entry.get("bbox"), file)
+            usable = len(self.problems) == told
             rle = self.attempt(f"{field}.segmentation", _rle, entry.get("segmentation"), file)
+            if usable and box is not None and len(self.problems) > told:
+                broken = self.problems.pop()
+                told += 1
+                self.tell(broken.field, f"{broken.message}; its bbox is used without it", "note")
             category_id = entry.get("category_id")
             category = categories.get(category_id) if _is_id(category_id) else None
             unknown += category is None and category_id is not None and bool(categories)
@@ -150,6 +161,17 @@ class _CocoReader(ProblemLog):
         if unknown:
             self.tell("annotations", f"{unknown} annotations have a category_id that is not in categories", "note")
         return instances
+
+
+def _file(labels: Path) -> Path:
+    """The COCO file that is meant."""
+    if not labels.is_dir():
+        return labels
+    files = list_files(labels, {".json"})
+    if len(files) != 1:
+        found = ", ".join(path.relative_to(labels).as_posix() for path in files[:3]) or "none"
+        raise WesamError(f"{labels}: expected a COCO file, or a folder with one JSON file, got {len(files)}: {found}")
+    return stay_inside(files[0], labels)
 
 
 def _load(labels: Path) -> dict[str, Any]:
@@ -188,9 +210,13 @@ def _id(value: object) -> _Id:
 
 
 def _image_id(value: object, files: dict[_Id, ImageFile | None]) -> _Id:
-    if not _is_id(value) or value not in files:
-        raise WesamError(f"expected the id of one of the images, got {reprlib.repr(value)}")
-    return value
+    if _is_id(value):
+        if value in files:
+            return value
+        for same in (str(value), int(value) if str(value).isdecimal() and len(str(value)) < 20 else ""):
+            if same in files:  # VIA writes numbers here and text there
+                return same
+    raise WesamError(f"expected the id of one of the images, got {reprlib.repr(value)}")
 
 
 def _name(value: object, index: int, index_of_name: dict[str, int]) -> str:
@@ -202,11 +228,18 @@ def _name(value: object, index: int, index_of_name: dict[str, int]) -> str:
     return name
 
 
+def _is_crowd(entry: dict[str, Any]) -> bool:
+    """CVAT (through Datumaro, which gives every annotation "attributes") calls each brush mask a crowd."""
+    attributes = entry.get("attributes")
+    by_datumaro = isinstance(attributes, dict) and not attributes.get("is_crowd")
+    return bool(entry.get("iscrowd")) and not by_datumaro
+
+
 def _find(folder: ImageFolder, entry: dict[str, Any]) -> ImageFile:
     name = entry.get("file_name")
     if not isinstance(name, str) or not name:
         raise WesamError(f"expected the name of an image file, got {reprlib.repr(name)}")
-    return folder.find(name)
+    return folder.find_moved(name)
 
 
 def _box(value: object, file: ImageFile | None) -> _Box | None:
@@ -231,8 +264,13 @@ def _rle(value: object, file: ImageFile | None) -> dict[str, Any] | None:
     if isinstance(value, dict):
         return fit_rle(value.get("size"), value.get("counts"), file.width, file.height)
     if isinstance(value, list):
-        polygons = [finite_floats(polygon, "polygons as lists of finite numbers") for polygon in value]
-        return polygons_to_rle(polygons, file.width, file.height)
+        flat = not any(isinstance(polygon, list) for polygon in value)  # one polygon, by some tools without its list
+        polygons = [
+            finite_floats(polygon, "polygons as lists of finite numbers") for polygon in ([value] if flat else value)
+        ]
+        whole = [polygon for polygon in polygons if len(polygon) >= _TRIANGLE]  # crumbs that masks leave when traced
+        drawn = whole or [polygon for polygon in polygons if polygon]
+        return polygons_to_rle(drawn, file.width, file.height) if drawn else None
     raise WesamError(f"expected polygons or run-length encoding, got {reprlib.repr(value)}")
 
 

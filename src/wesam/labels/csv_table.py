@@ -28,19 +28,30 @@ if TYPE_CHECKING:
 
 _BOX = ("x0", "y0", "x1", "y1")
 _POINT = ("x", "y")
-_OTHER_NAMES = {"filename": "image", "file_name": "image", "xmin": "x0", "ymin": "y0", "xmax": "x1", "ymax": "y1"}
+_CORNER_AND_SIZE = ("left", "top", "width", "height")
+_OTHER_NAMES = {
+    **{"filename": "image", "file_name": "image", "xmin": "x0", "ymin": "y0", "xmax": "x1", "ymax": "y1"},
+    **{"label": "class", "category": "class"},
+}
+# Tables with empty cells come back from pandas with "1.0" in them.
+_TRUTH = {"1": 1, "1.0": 1, "true": 1, "0": 0, "0.0": 0, "false": 0}
+_READ = {"image", *_BOX, *_POINT, *_CORNER_AND_SIZE, "positive", "object", "class"}
 
 
 def read_csv(labels: Path, images: Path) -> LabelSet:
     """Reads a CSV file of boxes, points, or both.
 
-    * image: path in the image folder. Also "filename", "file_name".
+    * image: path in the image folder, or one that ends with it. Also "filename", "file_name".
     * x0, y0, x1, y1: edges of a box in pixels, measured from the image's upper left corner. Also "xmin", ...
-    * x, y: pixel indices of a point, counted from 0.
+    * left, top, width, height: the same box by its upper left corner and size.
+    * x, y: pixel indices of a point, counted from 0. Beside "width" or "height" they are refused, as they might be a
+      corner of a box, its centre, or a point in an image of that size.
     * positive: 1 (or nothing) for a point on the object, 0 for one off it.
     * object: rows of an image that have the same are one object; without it each row is one. Points off an object
       without it count for every object of the image that is given by points.
-    * class: its name.
+    * class: its name. Also "label", "category".
+
+    Other columns are not read, and noted.
 
     Args:
         labels: the file, in UTF-8, with a header.
@@ -51,16 +62,19 @@ def read_csv(labels: Path, images: Path) -> LabelSet:
     """
     try:
         builder = LabelBuilder(labels.name, images)
-        rows = _rows(labels)
+        columns, rows = _rows(labels)
     except WesamError as error:
         return LabelSet.unusable(labels, error)
+    unread = [name for name in columns if name and name not in _READ]
+    if unread:
+        builder.tell("line 1", f"columns that are not read: {', '.join(unread)}", "note")
     files: dict[str, ImageFile | None] = {}
     marks: dict[str, list[Mark]] = {}
     lost = 0
     for line, row in rows:
         field, name = f"line {line}", row.get("image", "")
         if name not in files:
-            file = builder.attempt(f"{field}, image", builder.folder.find, name)
+            file = builder.attempt(f"{field}, image", builder.folder.find_moved, name)
             files[name] = file
             if file is not None:
                 marks.setdefault(file.id, [])
@@ -78,8 +92,8 @@ def read_csv(labels: Path, images: Path) -> LabelSet:
     return builder.build()
 
 
-def _rows(labels: Path) -> list[tuple[int, dict[str, str]]]:
-    """Line number and cells by column; rows without any content are left out."""
+def _rows(labels: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
+    """The columns; and line number and cells by column. Rows without any content are left out."""
     text = read_text(labels, "CSV")
     header = text.partition("\n")[0]
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=header.count))
@@ -87,9 +101,16 @@ def _rows(labels: Path) -> list[tuple[int, dict[str, str]]]:
     try:
         names = [name.strip().lower() for name in next(reader, [])]
         columns = [_OTHER_NAMES.get(name, name) for name in names]
-        if "image" not in columns or not (set(_BOX) <= set(columns) or set(_POINT) <= set(columns)):
+        boxes, corners, points = (set(kind) <= set(columns) for kind in (_BOX, _CORNER_AND_SIZE, _POINT))
+        if "image" not in columns or not (boxes or corners or points):
             raise WesamError(
-                f"{labels}: line 1: expected a header with image and x0, y0, x1, y1 or x, y, got {reprlib.repr(header)}"
+                f"{labels}: line 1: expected a header with image and x0, y0, x1, y1 (or left, top, width, height) or "
+                f"x, y, got {reprlib.repr(header)}"
+            )
+        if points and not boxes and not corners and {"width", "height"} & set(columns):
+            raise WesamError(
+                f"{labels}: line 1: expected left, top, width, height for boxes or x, y for points, got x, y beside "
+                f"width or height; rename the columns (a box whose x, y is its centre: give x0, y0, x1, y1)"
             )
         for cells in reader:
             row = dict(zip(columns, map(str.strip, cells), strict=False))
@@ -97,7 +118,7 @@ def _rows(labels: Path) -> list[tuple[int, dict[str, str]]]:
                 rows.append((reader.line_num, row))
     except csv.Error as error:
         raise WesamError(f"{labels}: line {reader.line_num}: expected CSV, got {error}") from error
-    return rows
+    return columns, rows
 
 
 def _mark(row: dict[str, str], field: str, file: ImageFile) -> Mark:
@@ -105,12 +126,17 @@ def _mark(row: dict[str, str], field: str, file: ImageFile) -> Mark:
     if any(row.get(name) for name in _BOX):
         x0, y0, x1, y1 = parse_floats([row.get(name, "") for name in _BOX], "finite numbers x0, y0, x1, y1")
         box = fit_box((x0, y0, x1, y1), file.width, file.height)
+    elif any(row.get(name) for name in _CORNER_AND_SIZE[:2]):
+        left, top, width, height = parse_floats(
+            [row.get(name, "") for name in _CORNER_AND_SIZE], "finite numbers left, top, width, height"
+        )
+        box = fit_box((left, top, left + width, top + height), file.width, file.height)
     if any(row.get(name) for name in _POINT):
         x, y = parse_floats([row.get(name, "") for name in _POINT], "finite numbers x, y")
-        positive = row.get("positive") or "1"
-        if positive not in ("0", "1"):
-            raise WesamError(f"expected positive as 1 or 0, got {reprlib.repr(positive)}")
-        point = (*fit_point(x, y, file.width, file.height), int(positive))
+        positive = _TRUTH.get((row.get("positive") or "1").lower())
+        if positive is None:
+            raise WesamError(f"expected positive as 1 or 0, got {reprlib.repr(row['positive'])}")
+        point = (*fit_point(x, y, file.width, file.height), positive)
     if box is None and point is None:
         raise WesamError("expected a box (x0, y0, x1, y1) or a point (x, y), got neither")
     return Mark(field, row.get("class", ""), box, (point,) if point else (), group=row.get("object") or None)

@@ -12,6 +12,7 @@ Format: https://docs.cvat.ai/docs/manual/advanced/xml_format/
 from __future__ import annotations
 
 import reprlib
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from xml.etree.ElementTree import Element
 
-    from wesam.labels.folder import ImageFile
+    from wesam.labels.folder import ImageFile, ImageFolder
 
 
 def read_cvat(labels: Path, images: Path) -> LabelSet:
@@ -40,7 +41,7 @@ def read_cvat(labels: Path, images: Path) -> LabelSet:
 
     Args:
         labels: the XML file, or a folder with an annotations.xml in it.
-        images: the folder that the names of the images are relative to.
+        images: the folder that the names of the images are relative to, or a folder below it.
 
     Returns:
         The images found, with their usable instances, and every problem.
@@ -56,12 +57,17 @@ def read_cvat(labels: Path, images: Path) -> LabelSet:
     known = {name.text or "" for name in root.iterfind("meta//label/name")}
     for index, image in enumerate(root.findall("image")):
         field = f"image[{index}]"
-        file = builder.claim(f"{field}.name", builder.folder.find, image.get("name", ""))
+        file = builder.claim(f"{field}.name", _find, builder.folder, image.get("name", ""))
         size = builder.attempt(f"{field}.width", _numbers, image, ("width", "height"), "0")
         if file is None or size is None or builder.attempt(f"{field}.width", file.of_size, *size) is None:
             continue
         builder.add(file, _marks(image, field, file, known, builder))
     return builder.build()
+
+
+def _find(folder: ImageFolder, name: str) -> ImageFile:
+    """Frames of a video have names without suffix."""
+    return folder.find_moved(name) if PurePosixPath(name).suffix else folder.find_stem(name)
 
 
 def _marks(image: Element, place: str, file: ImageFile, known: set[str], builder: LabelBuilder) -> list[Mark]:

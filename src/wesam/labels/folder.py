@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +16,8 @@ from wesam.untrusted import stay_inside
 
 # Folders above an image that label files name; more would only be a way to make us search for long.
 _LONGEST_TAIL = 8
+
+_UPLOAD_PREFIX = re.compile(r"(^|[/\\])[0-9a-f]{8}-(?=[^/\\]+$)")
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,7 @@ class ImageFolder:
         if not root.is_dir():
             raise WesamError(f"{root}: expected a folder of images, found no such folder")
         self.root = root
+        self._elsewhere: str | None = None
 
     def find(self, name: str) -> ImageFile:
         """The image a label file calls `name`: a relative path, with either kind of slash.
@@ -93,26 +97,66 @@ class ImageFolder:
     def find_tail(self, path: str) -> ImageFile:
         """The image that had `path` where the labels were made: the longest end of it that exists here.
 
-        What comes before a ".." or a drive is dropped with it, so that nothing leads out of the folder.
+        What comes before a ".." or a drive is dropped with it, so that nothing leads out of the folder. The eight
+        digits that Label Studio puts before the name of an uploaded file may be there or not.
 
         Raises:
             WesamError: if no end of the path is an image here.
         """
-        parts = [part for part in PurePosixPath(path.replace("\\", "/")).parts if not PureWindowsPath(part).anchor]
-        inside = parts[len(parts) - parts[::-1].index("..") :] if ".." in parts else parts
-        for length in range(min(len(inside), _LONGEST_TAIL), 0, -1):
-            name = "/".join(inside[-length:])
-            if length == 1 or _is_file(self._locate(name)):
-                return self.find(name)
-        raise WesamError(f"expected a path to an image, got {path!r}")
+        tails = [*_tails(path), *_tails(_UPLOAD_PREFIX.sub(r"\1", path))]
+        if not tails:
+            raise WesamError(f"expected a path to an image, got {path!r}")
+        return self.find(next((tail for tail in tails if _is_file(self._locate(tail))), tails[-1]))
 
-    def find_stem(self, stem: str) -> ImageFile:
+    def find_moved(self, path: str) -> ImageFile:
+        """The image of that name, or else of an end of it: labels may have been made where it lay elsewhere.
+
+        Then all paths of a label file must lie in one folder: with ``train/1.png`` and ``val/1.png`` nobody could say
+        which of them a single ``1.png`` is.
+
+        Raises:
+            WesamError: if there is neither, or the end is that of a path from another folder than before.
+        """
+        try:
+            return self.find(path)
+        except WesamError as error:
+            try:
+                file = self.find_tail(path)
+            except WesamError:
+                raise error from None
+        end = _UPLOAD_PREFIX.sub(r"\1", path.replace("\\", "/"))
+        elsewhere = end.removesuffix(file.id)
+        if self._elsewhere not in (None, elsewhere):
+            raise WesamError(
+                f"expected a path inside the image folder, or in {self._elsewhere!r} as those before, got {path!r}"
+            )
+        self._elsewhere = elsewhere
+        return file
+
+    def find_uploaded(self, path: str) -> ImageFile:
+        """The image that Django, and so Label Studio, calls `path` once it is uploaded: ``a b+.png`` is ``a_b.png``.
+
+        Raises:
+            WesamError: if there is none, or several.
+        """
+        name = PurePosixPath(_UPLOAD_PREFIX.sub(r"\1", path)).name
+        paths = self._by_uploaded_name.get(name, [])
+        if len(paths) == 1:
+            return self.find(paths[0].relative_to(self.root).as_posix())
+        raise WesamError(f"expected one image that is called {name!r} once uploaded, found {len(paths)}")
+
+    def find_stem(self, stem: str, but: Path | None = None) -> ImageFile:
         """The image at a relative path whose suffix is not known, as for labels that share its name.
+
+        Args:
+            stem: the path without suffix.
+            but: a file that is not meant, such as the mask whose image is looked for.
 
         Raises:
             WesamError: if there is none, or several with different suffixes.
         """
         paths = self._by_stem.get(_normal_form(PurePosixPath(stem)), [])
+        paths = [path for path in paths if but is None or not path.samefile(but)]
         if len(paths) == 1:
             return self.find(paths[0].relative_to(self.root).as_posix())
         found = "none" if not paths else " and ".join(repr(path.name) for path in paths)
@@ -126,8 +170,22 @@ class ImageFolder:
         return {key: list(paths) for key, paths in groupby(sorted(list_images(self.root), key=stem), key=stem)}
 
     @cached_property
+    def _by_uploaded_name(self) -> dict[str, list[Path]]:
+        found: dict[str, list[Path]] = {}
+        for path in list_images(self.root):
+            found.setdefault(re.sub(r"[^-\w.]", "", path.name.strip().replace(" ", "_")), []).append(path)
+        return found
+
+    @cached_property
     def _by_normal_form(self) -> dict[str, Path]:
         return {_normal_form(path.relative_to(self.root)): path for path in list_images(self.root)}
+
+
+def _tails(path: str) -> list[str]:
+    """Ends of a path that lead out of nothing, the longest first."""
+    parts = [part for part in PurePosixPath(path.replace("\\", "/")).parts if not PureWindowsPath(part).anchor]
+    inside = parts[len(parts) - parts[::-1].index("..") :] if ".." in parts else parts
+    return ["/".join(inside[-length:]) for length in range(min(len(inside), _LONGEST_TAIL), 0, -1)]
 
 
 def _normal_form(name: PurePath) -> str:

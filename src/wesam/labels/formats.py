@@ -15,6 +15,7 @@ from wesam.labels.files import list_files
 from wesam.labels.label_set import LabelSet
 from wesam.labels.label_studio import read_label_studio
 from wesam.labels.labelme import read_labelme
+from wesam.labels.mask_folder import SUFFIXES as MASK_SUFFIXES
 from wesam.labels.mask_folder import read_masks
 from wesam.labels.pascal_voc import read_voc
 from wesam.labels.yolo import read_yolo
@@ -45,7 +46,7 @@ FORMATS = {
     "cvat": Format(read_cvat, "CVAT for images: an XML file with the root <annotations>"),
     "voc": Format(read_voc, "Pascal VOC: a folder of XML files with the root <annotation>"),
     "yolo": Format(read_yolo, "YOLO: a folder of .txt files, or a data.yaml"),
-    "masks": Format(read_masks, "masks: a folder of .png files"),
+    "masks": Format(read_masks, "masks: a folder of .png or .tif files"),
     "csv": Format(read_csv, "CSV: a .csv file"),
 }
 
@@ -123,12 +124,12 @@ def _format_of_file(path: Path) -> str | None:
 
 def _format_of_folder(folder: Path) -> str | None:
     """By what lies in it; images may lie beside the labels, so masks are the last thought."""
-    for suffix, formats in ((".json", {"labelme"}), (".xml", {"voc", "cvat"}), (".txt", {"yolo"})):
+    for suffix, formats in ((".json", {"labelme", "coco"}), (".xml", {"voc", "cvat"}), (".txt", {"yolo"})):
         for path in list_files(folder, {suffix})[:_FOLDER_FILES]:
             found = _format_of_file(path)
             if found in formats and (found != "cvat" or path == folder / "annotations.xml"):
                 return found
-    return "masks" if list_files(folder, {".png"}) else None
+    return "masks" if list_files(folder, MASK_SUFFIXES) else None
 
 
 def _is_yolo(head: str) -> bool:

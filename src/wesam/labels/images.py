@@ -92,18 +92,18 @@ def read_sample(sample: Sample) -> NDArray[np.uint8]:
     return image
 
 
-def read_values(path: str | Path, max_pixels: int | None = None) -> NDArray[np.int32]:
+def read_values(path: str | Path, max_pixels: int | None = None) -> tuple[NDArray[np.int32], bool]:
     """The numbers an image file stores, not the colours it shows: of a palette the indices, all 16 bits.
 
     Args:
-        path: a file with one channel, or with colour channels that are equal.
+        path: the file; where its colour channels are equal, one of them is read.
         max_pixels: as in `read_image`.
 
     Returns:
-        (H, W) int32.
+        (H, W) int32, and whether they stand for colours: 65536 red + 256 green + blue.
 
     Raises:
-        WesamError: as `read_image` does, and if the channels differ or the values are not whole numbers.
+        WesamError: as `read_image` does, and if the values are not whole numbers.
     """
     with _opened(path, max_pixels) as image:
         values = np.asarray(image)
@@ -111,11 +111,12 @@ def read_values(path: str | Path, max_pixels: int | None = None) -> NDArray[np.i
             values = values[..., 0]
         elif image.mode in ("RGB", "RGBA", "RGBX"):
             if (values[..., :1] != values[..., 1:3]).any():
-                raise WesamError(f"{path}: expected a grey or palette image, got one with colours")
+                red, green, blue = np.moveaxis(values[..., :3].astype(np.int32), -1, 0)
+                return 65536 * red + 256 * green + blue, True
             values = values[..., 0]
         if values.ndim != 2 or values.dtype.kind not in "bui":
             raise WesamError(f"{path}: expected an image of whole numbers, got one of kind {image.mode}")
-        return values.astype(np.int32)
+        return values.astype(np.int32), False
 
 
 def image_size(path: str | Path, max_pixels: int | None = None) -> tuple[int, int]:

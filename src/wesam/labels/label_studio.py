@@ -10,7 +10,6 @@ Positions and sizes are percentages of the image's width and height.
 from __future__ import annotations
 
 import dataclasses
-import re
 import reprlib
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -38,9 +37,10 @@ _WITHOUT_SHAPE = frozenset({"choices", "datetime", "number", "ranker", "rating",
 def read_label_studio(labels: Path, images: Path) -> LabelSet:
     """Reads Label Studio's JSON export: rectangles, ellipses, polygons, brush masks and key points.
 
-    Of the annotations of a task the first that was not cancelled counts. A turned rectangle becomes the upright box
-    around it. A key point is an object of its own; if it is drawn inside another region (its "parentID"), it belongs
-    to that one. Whether it is on the object or off it tells its label (see `labels.polarity`).
+    Of the annotations of a task the first ground truth counts, else the first that marks anything and was not
+    cancelled. A turned rectangle becomes the upright box around it. A key point is an object of its own; if it is drawn
+    inside another region (its "parentID"), it belongs to that one. Whether it is on the object or off it tells its
+    label (see `labels.polarity`).
 
     Args:
         labels: the JSON file ("JSON", not "JSON-MIN").
@@ -82,11 +82,12 @@ def _find(folder: ImageFolder, data: object) -> ImageFile:
     values = data.values() if isinstance(data, dict) else ()
     paths = [path for value in values if isinstance(value, str) for path in _paths(value)]
     first_error = None
-    for path in paths:
-        try:
-            return folder.find_tail(path)
-        except WesamError as error:
-            first_error = first_error or error
+    for find in (folder.find_tail, folder.find_uploaded):
+        for path in paths:
+            try:
+                return find(path)
+            except WesamError as error:
+                first_error = first_error or error
     raise first_error or WesamError(f"expected the path or address of an image, got {reprlib.repr(data)}")
 
 
@@ -98,7 +99,6 @@ def _paths(text: str) -> Iterator[str]:
     except ValueError:  # brackets and such
         path = text
     yield path
-    yield re.sub(r"(^|/)[0-9a-f]{8}-(?=[^/]+$)", r"\1", path)
     yield text
 
 
@@ -121,9 +121,10 @@ def _marks(annotations: object, place: str, file: ImageFile, builder: LabelBuild
     usable = [(i, a) for i, a in enumerate(annotations) if isinstance(a, dict) and not a.get("was_cancelled")]
     if not usable:
         return []
-    if len(usable) > 1:
-        builder.tell(place, f"{len(usable)} annotations of one image; the first counts", "note")
+    usable.sort(key=lambda one: (not one[1].get("ground_truth"), not one[1].get("result")))  # else as they come
     index, annotation = usable[0]
+    if len(usable) > 1:
+        builder.tell(place, f"{len(usable)} annotations of one image; {place}[{index}] counts", "note")
     place = f"{place}[{index}].result"
     results = annotation.get("result")
     if not isinstance(results, list):

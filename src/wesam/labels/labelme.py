@@ -35,7 +35,7 @@ _Pair = tuple[float, float]
 
 
 def read_labelme(labels: Path, images: Path) -> LabelSet:
-    """Reads labelme JSON files: rectangles, polygons, points, circles and masks.
+    """Reads labelme JSON files, also those of X-AnyLabeling: rectangles, polygons, points, circles and masks.
 
     Shapes of one "group_id" and label are one object; points off it ("negative" or "-", see `labels.polarity`) belong
     to the objects of their group_id. "imageData" is not read: the pixels come from the image folder.
@@ -88,8 +88,9 @@ def _marks(shapes: list[Any], file: ImageFile, builder: LabelBuilder) -> list[Ma
 
 
 def _rectangle(shape: dict[str, Any], field: str, file: ImageFile) -> Mark:
-    (x0, y0), (x1, y1) = _pairs(shape, 2)
-    box = fit_box((min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)), file.width, file.height)
+    """Two opposite corners, or all four (X-AnyLabeling); a turned box becomes the upright one around it."""
+    x, y = zip(*_pairs(shape, 2, 4), strict=True)
+    box = fit_box((min(x), min(y), max(x), max(y)), file.width, file.height)
     return Mark(field, _label(shape), box, group=_group(shape))
 
 
@@ -149,6 +150,7 @@ def _png(text: object, file: ImageFile) -> np.ndarray[Any, np.dtype[np.bool_]]:
 
 _READERS: dict[str, Callable[[dict[str, Any], str, ImageFile], Mark]] = {
     "rectangle": _rectangle,
+    "rotation": _rectangle,
     "polygon": _polygon,
     "point": _point,
     "points": _point,
@@ -157,10 +159,11 @@ _READERS: dict[str, Callable[[dict[str, Any], str, ImageFile], Mark]] = {
 }
 
 
-def _pairs(shape: dict[str, Any], count: int | None = None) -> list[_Pair]:
+def _pairs(shape: dict[str, Any], *counts: int) -> list[_Pair]:
     points = shape.get("points")
-    if not isinstance(points, list) or not points or (count is not None and len(points) != count):
-        raise WesamError(f"expected a list of {count or 'some'} points [x, y], got {reprlib.repr(points)}")
+    if not isinstance(points, list) or not points or (counts and len(points) not in counts):
+        wanted = " or ".join(map(str, counts)) or "some"
+        raise WesamError(f"expected a list of {wanted} points [x, y], got {reprlib.repr(points)}")
     pairs = [finite_floats(point, "points as finite numbers [x, y]") for point in points]
     if any(len(pair) != 2 for pair in pairs):
         raise WesamError(f"expected points as finite numbers [x, y], got {reprlib.repr(points)}")

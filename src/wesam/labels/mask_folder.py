@@ -1,4 +1,4 @@
-"""A folder of PNG masks: one for each image, of its size and name (``masks/site/0001.png`` for ``site/0001.jpg``).
+"""A folder of masks, PNG or TIFF: one an image, of its size and name (``masks/site/0001.png`` for ``site/0001.jpg``).
 
 0 is background. A set in which no mask has more than one other number, and that is 1 or 255, is *binary*: as it has no
 other way to tell objects apart, each connected part of a mask (8 neighbours) is one. In any other set each number is
@@ -32,6 +32,12 @@ _ENDINGS = ("", "_mask", "_masks", "_cp_masks", "_seg", "_segmentation", "_Segme
 # More numbers than this are a photograph or a depth map, not instances.
 MAX_OBJECTS = 10_000
 
+#: What masks are written as: nothing that loses pixels.
+SUFFIXES = frozenset({".png", ".tif", ".tiff"})
+
+# A photograph has more, and seldom black.
+MAX_COLOURS = 1000
+
 _VOID = 255
 
 # Resizing or JPEG leaves greys at the edges of a binary mask: few pixels of it.
@@ -41,27 +47,27 @@ _Rle = dict[str, Any]
 
 
 def read_masks(labels: Path, images: Path) -> LabelSet:
-    """Reads a folder of mask PNGs: grey or palette (by index), 1 to 16 bits.
+    """Reads a folder of masks, PNG or TIFF: grey or palette (by index), 1 to 16 bits, or one colour an object on black.
 
     Beside other numbers 255 is no object but Pascal VOC's "void", unless 254 is there too.
 
     Args:
         labels: the folder of masks.
         images: the folder of the images. A mask may also be called as the image with one of "_mask", "_masks",
-            "_cp_masks", "_seg", "_segmentation", "_Segmentation", "_gt" behind it.
+            "_cp_masks", "_seg", "_segmentation", "_Segmentation", "_gt" behind it. It may be the folder of the masks.
 
     Returns:
         The images found, with their instances (masks alone), and every problem.
     """
     try:
         builder = LabelBuilder(labels.name, images)
-        files = label_files(labels, {".png"}, "mask PNGs")
+        files = label_files(labels, SUFFIXES, "masks as PNG or TIFF")
     except WesamError as error:
         return LabelSet.unusable(labels, error)
     found: list[tuple[str, ImageFile, dict[int, _Rle]]] = []
     for path, name in files:
         builder.file = name.as_posix()
-        file = builder.claim("", _find, builder.folder, name.with_suffix("").as_posix())
+        file = builder.claim("", _find, builder.folder, path, name.with_suffix("").as_posix(), labels)
         masks = None if file is None else builder.attempt("", _numbered, path, file)
         if file is not None and masks is not None:
             found.append((builder.file, file, masks))
@@ -73,20 +79,23 @@ def read_masks(labels: Path, images: Path) -> LabelSet:
     return builder.build()
 
 
-def _find(folder: ImageFolder, stem: str) -> ImageFile:
-    """The image of that name, else of the name without an ending."""
+def _find(folder: ImageFolder, path: Path, stem: str, labels: Path) -> ImageFile | None:
+    """The image of that name, else of the name without an ending; None where images and masks lie in one folder, and
+    this is one of the images."""
     for ending in _ENDINGS:
         if stem.endswith(ending):
             try:
-                return folder.find_stem(stem.removesuffix(ending))
+                return folder.find_stem(stem.removesuffix(ending), but=path)
             except WesamError:
                 continue
-    return folder.find_stem(stem)  # its message speaks of the mask's whole name
+    if labels.is_dir() and labels.samefile(folder.root):
+        return None
+    return folder.find_stem(stem, but=path)  # its message speaks of the mask's whole name
 
 
 def _numbered(path: Path, file: ImageFile) -> dict[int, _Rle]:
     """The mask of each number of a file but 0."""
-    values = read_values(path)
+    values, coloured = read_values(path)
     if values.shape != (file.height, file.width):
         raise WesamError(
             f"expected a mask of {file.width} x {file.height} px, the size of {file.id!r}, "
@@ -95,6 +104,13 @@ def _numbered(path: Path, file: ImageFile) -> dict[int, _Rle]:
     if values.min() < 0:
         raise WesamError(f"expected numbers from 0 on, got {values.min()}")
     numbers, counts = np.unique(values[values > 0], return_counts=True)
+    if coloured:
+        if len(numbers) > MAX_COLOURS or values.all():
+            raise WesamError(
+                f"expected numbers, or at most {MAX_COLOURS} colours on black, one an object, got {len(numbers)} "
+                f"colours {'without black' if values.all() else 'and black'} (an image that is no mask?)"
+            )
+        return numbers_to_rles(values)
     if len(numbers) > MAX_OBJECTS:
         raise WesamError(f"expected at most {MAX_OBJECTS} numbers, one an object, got {len(numbers)}")
     if len(numbers) > 1 and numbers[-1] == _VOID and numbers[-2] != _VOID - 1:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,11 +24,14 @@ _VISIBLE = 2
 
 
 def write_coco(
-    samples: Sequence[Sample], path: str | Path, more: Callable[[Instance], dict[str, Any]] | None = None
+    samples: Sequence[Sample],
+    path: str | Path,
+    more: Callable[[Instance], dict[str, Any]] | None = None,
+    whole: bool = False,
 ) -> None:
     """Writes samples to a COCO JSON file, whole or not at all.
 
-    Each instance keeps the kinds of labels it has: no box is made for a mask, nor a mask for a box. Points become
+    Each instance keeps the kinds of labels it has: unless `whole`, no box is made for a mask. Points become
     keypoints, which each category names "positive 1", ..., "negative 1", ...: so `read_coco` tells them apart again,
     those on the object first. Ids are new numbers; the old ones stand in "label_id". An instance without category
     gets the category "object".
@@ -36,6 +40,8 @@ def write_coco(
         samples: of one set; their ids become "file_name".
         path: the file; its folder is made.
         more: gives further fields of an instance's annotation, such as a score; readers pass over them.
+        whole: whether a mask has its "bbox" too, and a box an empty "segmentation", as other tools expect without
+            asking. Points alone still have neither: where their object ends, nobody said.
 
     Raises:
         WesamError: if the file cannot be written.
@@ -53,8 +59,13 @@ def write_coco(
                 "category_id": numbers[name],
             }
             annotation.update(_labels(instance, slots[name]), label_id=instance.id)
+            if whole and instance.rle is not None:
+                annotation.setdefault("bbox", coco_mask.toBbox(instance.rle).tolist())
+            elif whole and instance.box is not None:
+                annotation["segmentation"] = []
             annotations.append(annotation if more is None else {**annotation, **more(instance)})
     content = {
+        "info": {"description": f"written by wesam {version('wesam')}"},
         "images": [
             {"id": number, "file_name": sample.id, "width": sample.width, "height": sample.height}
             for number, sample in enumerate(samples, start=1)

@@ -6,7 +6,7 @@ In ``labels/site/0001.txt``, for ``site/0001.jpg`` of the image folder::
     1 0.1 0.1 0.4 0.1 0.3 0.3
 
 A class index, then a box (centre x, centre y, width, height) or a polygon (x, y of 3 or more corners), all as shares of
-the image's width and height.
+the image's width and height. The confidence that a detector writes behind a box is not read.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from wesam.untrusted import read_text, read_yaml
 if TYPE_CHECKING:
     from wesam.labels.folder import ImageFile
 
+_TURNED_BOX = 8  # numbers of a box given by its corners
 _CLASS_INDEX = re.compile(r"[0-9]{1,9}")
 
 # Lists of class names or of images, which lie among the labels.
@@ -55,6 +56,7 @@ def read_yolo(labels: Path, images: Path) -> LabelSet:
         files = label_files(folder, {".txt"}, "YOLO text files")
     except WesamError as error:
         return LabelSet.unusable(labels, error)
+    lines: list[list[str]] = []
     for path, name in files:
         if name.name in _NO_LABELS and path != labels:
             continue
@@ -62,7 +64,11 @@ def read_yolo(labels: Path, images: Path) -> LabelSet:
         file = builder.claim("", builder.folder.find_stem, name.with_suffix("").as_posix())
         text = builder.attempt("", read_text, path, "YOLO text")
         if file is not None and text is not None:
+            lines += [line.split() for line in text.splitlines() if line.strip()]
             builder.add(file, _marks(text, file, names, builder))
+    if lines and all(len(words) == 1 + _TURNED_BOX for words in lines):
+        builder.file = labels.name
+        builder.tell("", "every object has 4 corners (turned boxes, YOLO OBB?); they are read as its outline", "note")
     return builder.build()
 
 
@@ -94,8 +100,8 @@ def _mark(field: str, words: list[str], file: ImageFile) -> Mark:
     if not _CLASS_INDEX.fullmatch(words[0]):
         raise WesamError(f"expected a class index (0, 1, ...) first, got {reprlib.repr(words[0])}")
     numbers = parse_floats(words[1:], "finite numbers after the class index")
-    if len(numbers) == 4:
-        x, y, width, height = numbers
+    if len(numbers) in (4, 5):  # the fifth is a detector's confidence (Ultralytics: save_conf)
+        x, y, width, height = numbers[:4]
         box = (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
         edges = [share * side for share, side in zip(box, (file.width, file.height) * 2, strict=True)]
         return Mark(field, words[0], fit_box((edges[0], edges[1], edges[2], edges[3]), file.width, file.height))
@@ -135,11 +141,13 @@ def _class_names(data: Path | None, folder: Path) -> _Names | None:
     return None
 
 
-def _names_of_yaml(path: Path) -> _Names:
+def _names_of_yaml(path: Path) -> _Names | None:
     data: Any = read_yaml(path, "YAML")
     names = data.get("names") if isinstance(data, dict) else None
     if isinstance(names, list):
         names = dict(enumerate(names))
+    if names is None and isinstance(data, dict) and "nc" in data:
+        return None  # so many classes, without names
     if not isinstance(names, dict):
         raise WesamError(f"{path}: names: expected a list of class names, got {reprlib.repr(names)}")
     if "kpt_shape" in data:
