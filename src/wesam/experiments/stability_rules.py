@@ -21,6 +21,10 @@ SETS: Mapping[str, tuple[SignalName, ...]] = {
     "views, point and label": ("flip_agreement", "strong_agreement", "point_agreement", "label_agreement"),
     "certainty": ("predicted_iou", "stability"),
     "views and certainty": ("flip_agreement", "strong_agreement", "predicted_iou", "stability"),
+    "views, certainty and prompts": (
+        *("flip_agreement", "strong_agreement", "predicted_iou", "stability"),
+        *("box_agreement", "point_agreement", "mask_agreement"),
+    ),
     "label and anchor": ("label_agreement", "anchor_agreement"),
     "all": SIGNAL_NAMES,
 }
@@ -53,11 +57,12 @@ def _best(
 
 def _best_healthy() -> dict[str, SelectionSettings]:
     return {
-        f"best-healthy {name}, anchor {anchor:g}": SelectionSettings(
-            rule="best-healthy", signals=signals, least_anchor_agreement=anchor
+        f"best-healthy {name}, fall {tolerance:g}, anchor {anchor:g}": SelectionSettings(
+            rule="best-healthy", signals=signals, tolerance=tolerance, least_anchor_agreement=anchor
         )
         for name, signals in SETS.items()
         if name != "all"
+        for tolerance in (0.01, 0.05)
         for anchor in ANCHORS
     }
 

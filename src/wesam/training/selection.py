@@ -44,19 +44,23 @@ class SelectionSettings(BaseModel):
         "not measured (docs/experiments/2026-11-23-never-worse.md; paper: the last step)",
     )
     signals: tuple[SignalName, ...] = Field(
-        default=("box_agreement", "point_agreement", "mask_agreement"),
+        default=(
+            *("flip_agreement", "strong_agreement", "predicted_iou", "stability"),
+            *("box_agreement", "point_agreement", "mask_agreement"),
+        ),
         min_length=1,
-        description="which signals of health the rule looks at: whether an answer's own box, innermost point and mask "
-        "lead back to it (docs/experiments/2026-11-23-never-worse.md)",
+        description="which signals of health the rule looks at: whether other views lead to the same answer, how sure "
+        "the network is of it, and whether its own box, innermost point and mask lead back to it; no loss of the "
+        "default objective rewards any of them (docs/experiments/2026-11-23-never-worse.md)",
     )
     least_gain: float = Field(
         default=0.0, ge=0, description="by how much the mean of the signals must rise (chosen here, not measured yet)"
     )
     tolerance: float = Field(
-        default=0.01, ge=0, description="by how much each signal may fall (docs/experiments/2026-11-23-never-worse.md)"
+        default=0.05, ge=0, description="by how much each signal may fall (docs/experiments/2026-11-23-never-worse.md)"
     )
     least_anchor_agreement: float = Field(
-        default=0.9,
+        default=0.95,
         ge=0,
         le=1,
         description="IoU with the source model's masks below which a candidate has drifted "
