@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from tests.labels.conftest import CocoSet
 from wesam.errors import WesamError
@@ -131,3 +132,11 @@ def test_that_nothing_is_left_comes_with_the_reasons(coco: CocoSet) -> None:
     coco.add(bbox=[0, 0, -1, 1])
     with pytest.raises(WesamError, match=r"got none\nskipped: labels.json: annotations\[0\].bbox: "):
         load_samples(coco.images, coco.labels)
+
+
+def test_stacks_are_noted(coco: CocoSet) -> None:
+    pages = [Image.new("L", (60, 40), n) for n in range(3)]
+    pages[0].save(coco.images / "a.png", format="TIFF", save_all=True, append_images=pages[1:])
+    coco.add()
+    notes = [problem.message for problem in check(coco.images, coco.labels).notes]
+    assert notes == ["1 image with several pages or planes, of which the first is read: a.png"]

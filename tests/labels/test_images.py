@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from wesam.errors import WesamError
-from wesam.labels.images import image_size, list_images, read_image, read_values, verify_image
+from wesam.labels.images import frames, image_size, list_images, read_image, read_values, verify_image
 
 Save = Callable[..., Path]
 
@@ -126,9 +126,9 @@ def test_a_constant_image_and_a_single_bright_speck(save_image: Save) -> None:
     assert grey.sum() == 255
 
 
-def test_16_bit_colour_keeps_its_high_byte(tmp_path: Path) -> None:
+def test_16_bit_colour_with_alpha_keeps_its_high_byte(tmp_path: Path) -> None:
     path = tmp_path / "deep.png"
-    cv2.imwrite(str(path), np.full((4, 5, 3), (0x1122, 0x3344, 0x5566), np.uint16))  # OpenCV writes BGR
+    cv2.imwrite(str(path), np.full((4, 5, 4), (0x1122, 0x3344, 0x5566, 0xFFFF), np.uint16))  # OpenCV writes BGR
     np.testing.assert_array_equal(read_image(path)[0, 0], [0x55, 0x33, 0x11])
 
 
@@ -282,3 +282,28 @@ def test_an_image_that_memory_does_not_suffice_for_is_named(
     monkeypatch.setattr(Image.Image, "convert", fails)
     with pytest.raises(WesamError, match="large.png: expected an image that fits into memory"):
         read_image(path)
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+def test_16_bit_colours_of_a_12_bit_camera_are_not_black(tmp_path: Path, suffix: str) -> None:
+    values = np.random.default_rng(0).integers(0, 4096, (20, 30, 3), dtype=np.uint16)
+    path = tmp_path / f"x.{suffix}"
+    cv2.imwrite(str(path), values[:, :, ::-1])
+    found = read_image(path)
+    assert (found.shape, found.dtype) == ((20, 30, 3), np.uint8)
+    np.testing.assert_allclose(found, values / 4095 * 255, atol=1.5)
+
+
+def test_16_bit_colours_that_are_cut_short_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "x.png"
+    cv2.imwrite(str(path), np.random.default_rng(0).integers(0, 4096, (20, 30, 3), dtype=np.uint16))
+    path.write_bytes(path.read_bytes()[:900])
+    with pytest.raises(WesamError, match="x.png: expected a whole image"):
+        read_image(path)
+
+
+def test_frames_are_counted(tmp_path: Path) -> None:
+    pages = [Image.new("L", (6, 4), n) for n in range(3)]
+    pages[0].save(tmp_path / "x.tif", save_all=True, append_images=pages[1:])
+    pages[0].save(tmp_path / "x.png")
+    assert (frames(tmp_path / "x.tif"), frames(tmp_path / "x.png")) == (3, 1)

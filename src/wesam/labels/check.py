@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from wesam.errors import WesamError
 from wesam.labels.formats import read_labels
-from wesam.labels.images import list_images, verify_image
+from wesam.labels.images import frames, list_images, verify_image
 from wesam.labels.problems import Problem
 from wesam.labels.summary import Summary, summarise, tiny_object_hint
 
@@ -123,6 +123,11 @@ def _look(
         for sample in samples
         if min(sample.width, sample.height) < TINY_IMAGE
     ]
+    if decode:
+        several = [sample.id for sample in samples if frames(sample.path) > 1]
+        if several:
+            what = "with several pages or planes, of which the first is read"
+            problems.append(Problem("note", str(images), "", _count(several, what)))
     bare = [sample.id for sample in samples if not sample.instances]
     if bare:
         problems.append(Problem("note", labels.name, "images", _count(bare, "without a usable instance")))

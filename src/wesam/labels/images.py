@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
@@ -47,9 +48,10 @@ def read_image(path: str | Path, max_pixels: int | None = None) -> NDArray[np.ui
     """The pixels of an image file as a person would see them.
 
     EXIF orientation is applied. Grey, palette and CMYK images become RGB. Alpha is composited over white, as
-    a browser shows it. 16-bit grey, 32-bit integer and float images, whose values have no fixed range, are
-    stretched linearly so that their 0.1th to 99.9th percentile fills [0, 255]; values that are not finite
-    become 0. 16-bit RGB keeps its high byte. Of several frames or pages the first is read.
+    a browser shows it. 16-bit grey and RGB, 32-bit integer and float images, whose values have no fixed range, are
+    stretched linearly so that their 0.1th to 99.9th percentile (of all channels together) fills [0, 255]; values that
+    are not finite become 0. 16-bit RGB that has alpha or is stored turned keeps its high byte. Of several frames or
+    pages the first is read (see `frames`).
 
     Args:
         path: the file.
@@ -64,12 +66,15 @@ def read_image(path: str | Path, max_pixels: int | None = None) -> NDArray[np.ui
             (such as float RGB) that has no reading as RGB.
     """
     with _opened(path, max_pixels) as image:
+        deep = ";16" in str(getattr(image, "tile", ""))  # in the file; Pillow gives colours 8 bits
         # Pillow turns a TIFF upright while it decodes.
         turn = None if image.format == "TIFF" else _UPRIGHT.get(_orientation(image))
         upright = image if turn is None else image.transpose(turn)
         if upright.mode in ("I", "F") or upright.mode.startswith("I;16"):
             grey = _stretched(np.asarray(upright, dtype=np.float32))
             return np.repeat(grey[:, :, None], 3, axis=2)
+        if image.mode == "RGB" and deep and _orientation(image) == 1:
+            return _stretched(_deep_colours(Path(path)))
         if upright.has_transparency_data:
             colour = upright.convert("RGBA")
             paper = Image.new("RGBA", colour.size, "white")
@@ -117,6 +122,16 @@ def read_values(path: str | Path, max_pixels: int | None = None) -> tuple[NDArra
         if values.ndim != 2 or values.dtype.kind not in "bui":
             raise WesamError(f"{path}: expected an image of whole numbers, got one of kind {image.mode}")
         return values.astype(np.int32), False
+
+
+def frames(path: str | Path, max_pixels: int | None = None) -> int:
+    """How many frames, pages or planes a file has, of which `read_image` reads the first.
+
+    Raises:
+        WesamError: as `image_size`.
+    """
+    with _opened(path, max_pixels) as image:
+        return int(getattr(image, "n_frames", 1))
 
 
 def image_size(path: str | Path, max_pixels: int | None = None) -> tuple[int, int]:
@@ -178,7 +193,10 @@ def _opened(path: str | Path, max_pixels: int | None) -> Iterator[Image.Image]:
     except FileNotFoundError as error:
         raise WesamError(f"{path}: expected an image, found no such file") from error
     except UnidentifiedImageError as error:
-        raise WesamError(f"{path}: expected an image, got a file of another kind or a broken one") from error
+        raise WesamError(
+            f"{path}: expected an image, got a file of another kind, a broken one, or one of a kind that is not read "
+            f"(such as 64-bit fractions)"
+        ) from error
     except Exception as error:  # Pillow's parsers raise nearly anything on a damaged file
         raise WesamError(f"{path}: expected a whole image, got one that cannot be read ({error})") from error
 
@@ -203,8 +221,17 @@ def _orientation(image: Image.Image) -> int:
     return orientation if isinstance(orientation, int) else 1
 
 
+def _deep_colours(path: Path) -> NDArray[np.float32]:
+    """(H, W, 3) of a 16-bit RGB file that Pillow could read."""
+    encoded = np.frombuffer(path.read_bytes(), np.uint8)
+    colours = cv2.imdecode(encoded, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION)
+    if colours is None:
+        raise WesamError(f"{path}: expected a whole image of 16-bit colours, got one that cannot be read")
+    return np.asarray(colours[:, :, ::-1], dtype=np.float32)
+
+
 def _stretched(values: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """(H, W) of any range to (H, W) uint8."""
+    """Values of any range and shape to uint8."""
     finite = np.isfinite(values)
     if not finite.any():
         return np.zeros(values.shape, np.uint8)
