@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+import cv2
 import numpy as np
 from PIL import Image
 from pycocotools import mask as coco_mask
@@ -193,6 +194,11 @@ def seeds() -> list[Seed]:
             ("ppm", "PPM", picture, {}),
             ("jp2", "JPEG2000", picture, {}),
         ]
+    ]
+    deep = np.random.default_rng(0).integers(0, 4096, (12, 16, 3), dtype=np.uint16)
+    image_files += [
+        Seed("image", "image.deep.colour.png", "png", cv2.imencode(".png", deep)[1].tobytes()),
+        Seed("image", "image.deep.colour.tif", "bytes", cv2.imencode(".tif", deep)[1].tobytes()),
     ]
     return [
         Seed("coco", "labels.json", "json", _coco()),
