@@ -115,9 +115,14 @@ class WesamSettings(BaseModel):
         default=0.2,
         ge=0,
         description="of BoxInst's projection loss on the student, for labels with a box (arXiv 2012.02310); paper: 0. "
-        "With 1 masks grew again (docs/experiments/2026-11-23-stability.md)",
+        "With 1 masks grew again (docs/experiments/2026-11-23-stability.md), with 0 all domains gained less "
+        "(docs/experiments/2026-11-23-constraints.md)",
     )
-    box_clip: bool = Field(default=False, description="pseudo-labels are cut off outside the label's box; paper: no")
+    box_clip: bool = Field(
+        default=False,
+        description="pseudo-labels are cut off outside the label's box; paper: no. It changed nothing "
+        "(docs/experiments/2026-11-23-constraints.md)",
+    )
     box_slack: float = Field(
         default=0.05,
         ge=0,
@@ -133,7 +138,8 @@ class WesamSettings(BaseModel):
     point_weight: float = Field(
         default=0.0,
         ge=0,
-        description="of the cross-entropy of the student at the label's points (arXiv 1506.02106); paper: 0",
+        description="of the cross-entropy of the student at the label's points (arXiv 1506.02106); paper: 0. With 1 three "
+        "domains gained up to 1 point and nuclei, small and touching, lost (docs/experiments/2026-11-23-constraints.md)",
     )
     points_of_others: bool = Field(
         default=True,
@@ -144,7 +150,7 @@ class WesamSettings(BaseModel):
         default=0.0,
         ge=0,
         description="of the cross-entropy of the student against a coarse mask (polygon, brush), off its border; "
-        "paper: 0",
+        "paper: 0. With 1 all domains lost (docs/experiments/2026-11-23-constraints.md)",
     )
     coarse_band: float = Field(
         default=0.15,
@@ -155,7 +161,8 @@ class WesamSettings(BaseModel):
     granularity: Granularity = Field(
         default="single",
         description="which of SAM's answers teacher and anchor give: the single-mask output (paper), or, of that and "
-        "the three multimask outputs, the one that fits the label best (`label`; a second decoder pass)",
+        "the three multimask outputs, the one that fits the label best (`label`; a second decoder pass). The latter gained "
+        "0.15 with boxes and lost with outlines, one seed (docs/experiments/2026-11-23-constraints.md)",
     )
 
     ignore_padding: bool = Field(
