@@ -139,7 +139,8 @@ class WesamSettings(BaseModel):
         default=0.0,
         ge=0,
         description="of the cross-entropy of the student at the label's points (arXiv 1506.02106); paper: 0. With 1 "
-        "three domains gained up to 1 point and nuclei, small and touching, lost (docs/experiments/2026-11-23-constraints.md)",
+        "three domains gained up to 1 point and nuclei, small and touching, lost "
+        "(docs/experiments/2026-11-23-constraints.md)",
     )
     points_of_others: bool = Field(
         default=True,
