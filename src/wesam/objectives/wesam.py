@@ -162,8 +162,8 @@ class WesamSettings(BaseModel):
     granularity: Granularity = Field(
         default="single",
         description="which of SAM's answers teacher and anchor give: the single-mask output (paper), or, of that and "
-        "the three multimask outputs, the one that fits the label best (`label`; a second decoder pass). The latter gained "
-        "0.15 with boxes and lost with outlines, one seed (docs/experiments/2026-11-23-constraints.md)",
+        "the three multimask outputs, the one that fits the label best (`label`; a second decoder pass), which "
+        "gained 0.15 with boxes and lost with outlines (docs/experiments/2026-11-23-constraints.md)",
     )
 
     ignore_padding: bool = Field(
