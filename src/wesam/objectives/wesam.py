@@ -139,7 +139,7 @@ class WesamSettings(BaseModel):
         default=0.0,
         ge=0,
         description="of the cross-entropy of the student at the label's points (arXiv 1506.02106); paper: 0. With 1 "
-        "three domains gained up to 1 point and nuclei, small and touching, lost "
+        "four domains gained up to 1.3 points and nuclei, small and touching, lost "
         "(docs/experiments/2026-11-23-constraints.md)",
     )
     points_of_others: bool = Field(
@@ -163,7 +163,7 @@ class WesamSettings(BaseModel):
         default="single",
         description="which of SAM's answers teacher and anchor give: the single-mask output (paper), or, of that and "
         "the three multimask outputs, the one that fits the label best (`label`; a second decoder pass), which "
-        "gained 0.15 with boxes and lost with outlines (docs/experiments/2026-11-23-constraints.md)",
+        "gained 0.23 with boxes and lost with outlines (docs/experiments/2026-11-23-constraints.md)",
     )
 
     ignore_padding: bool = Field(
