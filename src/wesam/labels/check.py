@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 # Below this side an image holds fewer than 2 x 2 of an encoder's 16-pixel patches, if it is not enlarged.
 TINY_IMAGE = 32
+
+_UNLABELLED = re.compile(r"^\d+ images? not in the labels: ")
 
 # Images of more pixels are decoded one at a time, so that memory does not grow with the number of cores.
 _LARGE = 2**25
@@ -55,8 +58,12 @@ class CheckReport:
         return tuple(problem for problem in self.problems if problem.severity == "note")
 
     def lines(self, most: int = 10) -> list[str]:
-        """What somebody who goes on with the rest should know: what is left out, then the notes; at most so many."""
-        told = [*(f"skipped: {problem}" for problem in self.skipped), *(f"note: {problem}" for problem in self.notes)]
+        """What somebody who goes on should know: what is left out, then the notes; at most so many.
+
+        That images are not in the labels is no news here: those of another split often lie in the same folder.
+        """
+        notes = [problem for problem in self.notes if not _UNLABELLED.search(problem.message)]
+        told = [*(f"skipped: {problem}" for problem in self.skipped), *(f"note: {problem}" for problem in notes)]
         more = len(told) - most
         return told if more <= 1 else [*told[:most], f"... and {more} more; wesam check lists them all"]
 
