@@ -21,7 +21,16 @@ def line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
+def mean(values: Sequence[float]) -> str:
+    """A cell: mean ± standard deviation of scores; empty without values."""
+    return _with_spread(values, ".1f")
+
+
 def difference(values: Sequence[float]) -> str:
     """A cell: mean ± standard deviation of differences between two scores; empty without values."""
-    spread = f" ± {statistics.stdev(values):.2f}" if len(values) > 1 else ""
-    return f"{statistics.mean(values):+.2f}{spread}" if values else ""
+    return _with_spread(values, "+.2f")
+
+
+def _with_spread(values: Sequence[float], form: str) -> str:
+    spread = f" ± {statistics.stdev(values):{form.lstrip('+')}}" if len(values) > 1 else ""
+    return f"{statistics.mean(values):{form}}{spread}" if values else ""

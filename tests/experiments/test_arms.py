@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from wesam.errors import WesamError
-from wesam.experiments.arms import Arm, Bench, mean_and_spread
+from wesam.experiments.arms import Arm, Bench
 from wesam.labels.check import load_samples
 
 
@@ -66,9 +66,3 @@ def test_a_finished_run_of_other_settings_is_not_taken_for_this_one(bench: Bench
 def test_a_simulation_that_cannot_be_is_named(bench: Bench, setting: str, message: str) -> None:
     with pytest.raises(WesamError, match=message):
         bench.adapted(Arm("wrong", (setting,)), 0, ["box"])
-
-
-def test_mean_and_spread() -> None:
-    assert mean_and_spread([]) == ""
-    assert mean_and_spread([{"miou": 60.0}]) == "60.0"
-    assert mean_and_spread([{"miou": 60.0}, {"miou": 62.0}]) == "61.0 ± 1.4"

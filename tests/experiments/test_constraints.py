@@ -32,19 +32,27 @@ def test_every_change_is_a_setting_and_is_not_the_default() -> None:
         assert make_config(given, overrides=[arm.settings[-1]]) != default, arm.name
 
 
-def test_table_has_a_column_for_each_domain_and_their_mean() -> None:
+def test_table_has_a_column_for_each_domain_and_what_a_change_adds() -> None:
+    def row(arm: str, domain: str, seed: int, gain: float, prompt: str = "box") -> dict[str, object]:
+        return {"arm": arm, "domain": domain, "seed": seed, "prompt": prompt, "gain": gain}
+
     rows = [
-        {"arm": "box", "domain": "one", "prompt": "box", "gain": 1.0},
-        {"arm": "box", "domain": "one", "prompt": "box", "gain": 2.0},
-        {"arm": "box", "domain": "two", "prompt": "box", "gain": -0.5},
-        {"arm": "mask", "domain": "two", "prompt": "box", "gain": 0.25},
-        {"arm": "mask", "domain": "two", "prompt": "point", "gain": 9.0},
+        row("box", "one", 0, 1.0),
+        row("box", "one", 1, 2.0),
+        row("box", "two", 0, -0.5),
+        row("box", "three", 0, 0.25),
+        row("box without projection", "one", 1, 1.5),
+        row("box without projection", "two", 0, 0.0),
+        row("box without projection", "two", 1, 7.0),
+        row("mask with clip", "two", 0, 0.25),
+        row("mask with clip", "two", 0, 9.0, "point"),
     ]
     assert table(rows, "box").splitlines() == [
-        "| labels, change | one | two | all |",
-        "| --- | ---: | ---: | ---: |",
-        "| box | +1.50 ± 0.71 | -0.50 | +0.50 |",
-        "| mask |  | +0.25 | +0.25 |",
+        "| labels, change | one | two | three | mean change |",
+        "| --- | ---: | ---: | ---: | ---: |",
+        "| box | +1.50 ± 0.71 | -0.50 | +0.25 |  |",
+        "| box without projection | +1.50 | +3.50 ± 4.95 |  | +0.00 (1 of 2 up) |",
+        "| mask with clip |  | +0.25 |  |  |",
     ]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -172,13 +171,6 @@ class Bench:
             with replaced_file(path) as partial:
                 partial.write_text(json.dumps(rows, indent=1), encoding="utf-8")
         return [row for row in rows if row["prompt"] in prompts]
-
-
-def mean_and_spread(rows: Sequence[Row]) -> str:
-    """Mean ± standard deviation of the rows' mIoU; empty without rows."""
-    values = [row["miou"] for row in rows]
-    spread = f" ± {statistics.stdev(values):.1f}" if len(values) > 1 else ""
-    return f"{statistics.mean(values):.1f}{spread}" if values else ""
 
 
 def _simulation(overrides: Sequence[str]) -> SimulationSettings | None:

@@ -27,7 +27,7 @@ from rich.console import Console
 
 from wesam import markdown
 from wesam.cli.console import reported
-from wesam.experiments.arms import SUPERVISED, Arm, Bench, Row, mean_and_spread
+from wesam.experiments.arms import SUPERVISED, Arm, Bench, Row
 from wesam.experiments.domain import DOMAIN_HELP, Domain
 from wesam.prompts.weak_labels import PromptKind
 
@@ -48,7 +48,7 @@ def table(rows: list[Row]) -> str:
     lines = []
     for arm in dict.fromkeys(row["arm"] for row in rows):
         own = [row for row in rows if row["arm"] == arm]
-        box, points = (mean_and_spread([row for row in own if row["prompt"] == prompt]) for prompt in PROMPTS)
+        box, points = (markdown.mean([row["miou"] for row in own if row["prompt"] == prompt]) for prompt in PROMPTS)
         lines.append([arm, box, points, str(len({row["seed"] for row in own if "seed" in row}) or "")])
     return markdown.table(["arm", "box mIoU", "5+5 points mIoU", "seeds"], lines)
 

@@ -74,19 +74,30 @@ def ablate(domain: Domain, bench: Bench, arms: list[Arm], seeds: list[int]) -> l
 def table(rows: list[Row], prompt: PromptKind) -> str:
     """Markdown: an arm a row, a domain a column, mean ± standard deviation over seeds of the gain with one test prompt.
 
-    The last column is the mean over the domains that the arm has a gain on, each weighing the same.
+    The last column is what the arm's change adds: gain less that of the same labels without the change, mean over the
+    seeds of a domain that both have, then over domains, and on how many of these it is above 0.
     """
     asked = [row for row in rows if row["prompt"] == prompt]
     domains = list(dict.fromkeys(row["domain"] for row in asked))
+    unchanged = {arm.name: arms[0].name for arms in ARMS.values() for arm in arms[1:]}
     lines = []
     for arm in dict.fromkeys(row["arm"] for row in asked):
-        gains = {
-            domain: [row["gain"] for row in asked if (row["arm"], row["domain"]) == (arm, domain)] for domain in domains
-        }
-        means = [statistics.mean(values) for values in gains.values() if values]
-        cells = [markdown.difference(gains[domain]) for domain in domains]
-        lines.append([arm, *cells, f"{statistics.mean(means):+.2f}"])
-    return markdown.table(["labels, change", *domains, "all"], lines)
+        own = [_gains(asked, arm, domain) for domain in domains]
+        base = [_gains(asked, unchanged.get(arm), domain) for domain in domains]
+        added = [
+            statistics.mean(gains[seed] - without[seed] for seed in gains.keys() & without.keys())
+            for gains, without in zip(own, base, strict=True)
+            if gains.keys() & without.keys()
+        ]
+        up = sum(value > 0 for value in added)
+        change = f"{statistics.mean(added):+.2f} ({up} of {len(added)} up)" if added else ""
+        lines.append([arm, *(markdown.difference(list(gains.values())) for gains in own), change])
+    return markdown.table(["labels, change", *domains, "mean change"], lines)
+
+
+def _gains(rows: list[Row], arm: str | None, domain: str) -> dict[int, float]:
+    """Of each seed."""
+    return {row["seed"]: row["gain"] for row in rows if (row["arm"], row["domain"]) == (arm, domain)}
 
 
 def main(

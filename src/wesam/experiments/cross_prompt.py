@@ -18,7 +18,7 @@ from rich.console import Console
 
 from wesam import markdown
 from wesam.cli.console import reported
-from wesam.experiments.arms import AUTOMATIC, Arm, Bench, Row, mean_and_spread
+from wesam.experiments.arms import AUTOMATIC, Arm, Bench, Row
 from wesam.experiments.domain import DOMAIN_HELP, Domain
 from wesam.prompts.weak_labels import PromptKind
 
@@ -45,7 +45,7 @@ def table(rows: list[Row]) -> str:
     lines = []
     for arm in dict.fromkeys(row["arm"] for row in rows):
         own = [row for row in rows if row["arm"] == arm]
-        cells = [mean_and_spread([row for row in own if row["prompt"] == prompt]) for prompt in TEST_PROMPTS]
+        cells = [markdown.mean([row["miou"] for row in own if row["prompt"] == prompt]) for prompt in TEST_PROMPTS]
         lines.append(["(source model)" if arm == "source" else arm, *cells])
     return markdown.table(["adapted from", *TEST_PROMPTS], lines)
 
