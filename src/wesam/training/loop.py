@@ -7,11 +7,12 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from datetime import timedelta
 
 import torch
 from accelerate import Accelerator
 from accelerate.tracking import get_available_trackers
-from accelerate.utils import ProjectConfiguration
+from accelerate.utils import InitProcessGroupKwargs, ProjectConfiguration
 from torch import Tensor
 
 from wesam.errors import NonFiniteLossError, WesamError
@@ -30,6 +31,10 @@ from wesam.training.watch import HealthWatch, Selection, unwatched
 from wesam.types import Sample
 from wesam.views.batch import Batch
 from wesam.views.dataset import TargetDataset
+
+# How long other processes wait while one filters automatic prompts or measures health: with many images that may
+# take longer than the ten minutes after which NCCL gives up.
+_PATIENCE = timedelta(hours=2)
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,7 @@ def make_accelerator(config: RunConfig, folder: RunFolder) -> Accelerator:
             cpu=config.device == "cpu",
             log_with=list(config.trackers) or None,
             project_config=ProjectConfiguration(logging_dir=str(folder.root / "tensorboard")),
+            kwargs_handlers=[InitProcessGroupKwargs(timeout=_PATIENCE)],
         )
     except ValueError as error:
         raise WesamError(
