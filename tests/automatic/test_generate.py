@@ -73,5 +73,10 @@ def test_a_killed_run_goes_on_and_other_thresholds_ask_nothing(images: Path, pat
 
 def test_says_so_where_nothing_survives(images: Path, patches: PatchSegmenter) -> None:
     settings = SETTINGS.model_copy(update={"iou_threshold": 0.95})
-    with pytest.raises(WesamError, match=r"got none of \d+ on 3 images .*predicted IoU 0\.950, best 0\.900"):
+    with pytest.raises(WesamError, match=r"got none of \d+ on 3 images; .*predicted IoU 0\.950, best 0\.900"):
+        found(images, patches, settings)
+    settings = SETTINGS.model_copy(update={"min_cells": 4000})
+    with pytest.raises(
+        WesamError, match=r"got none of (\d+) on 3 images; \1 were smaller than min_cells=4000 .*best 0\.000"
+    ):
         found(images, patches, settings)

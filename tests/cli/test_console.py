@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from wesam.cli.console import reported
@@ -25,3 +27,13 @@ def test_an_interrupt_says_how_to_go_on(capsys: pytest.CaptureFixture[str]) -> N
 def test_an_error_of_ours_keeps_its_traceback() -> None:
     with pytest.raises(ValueError, match="shape"), reported():
         raise ValueError("shape")
+
+
+def test_a_file_that_cannot_be_written_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(SystemExit) as end, reported():
+        (tmp_path / "file" / "folder").mkdir()
+    assert end.value.code == 1
+    assert str(tmp_path / "file" / "folder") in capsys.readouterr().err
+    with pytest.raises(OSError, match="of no file"), reported():
+        raise OSError("of no file")

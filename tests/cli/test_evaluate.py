@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.cli.conftest import wesam
 from tests.conftest import ImageSet
 
@@ -19,3 +21,27 @@ def test_evaluate_scores_source_adapted_and_trivial_answers(
     for name in ("source", "adapted", "box", "ellipse", "grabcut", "embedding swap"):
         assert name in result.output
     assert {path.name for path in (tmp_path / "scores").iterdir()} == {"evaluation.json", "images.csv", "report.html"}
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (("--swap", "--tile", "32"), "--swap: expected no --tile"),
+        (("--out", "{done}"), "expected a new folder, got one with an evaluation"),
+        (("--out", "{file}"), "expected a file or folder that can be used"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_before_the_work(
+    more: tuple[str, ...], message: str, image_set: ImageSet, model_folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "done").mkdir()
+    (tmp_path / "done" / "evaluation.json").write_text("{}")
+    (tmp_path / "file").touch()
+    given = [part.format(done=tmp_path / "done", file=tmp_path / "file") for part in more]
+    result = wesam(
+        "evaluate", "--model", model_folder, "--images", image_set.images, "--labels", image_set.masks, *given
+    )
+    assert result.exit_code == 1
+    assert message in result.output
+    assert "GrabCut" not in result.output
+    assert (tmp_path / "done" / "evaluation.json").read_text() == "{}"

@@ -33,7 +33,7 @@ def test_verdict_needs_the_whole_interval_on_one_side(second, verdict):
 
 def test_one_image_gives_no_interval_and_no_verdict():
     found = paired_interval([0.1], [0.9])
-    assert (found.low, found.high, found.verdict) == (None, None, "no different")
+    assert (found.low, found.high, found.verdict) == (None, None, "unknown")
 
 
 @pytest.mark.parametrize(("first", "second"), [([], []), ([0.1], [0.1, 0.2])])

@@ -76,3 +76,10 @@ def test_what_cannot_be_scored_is_counted(brightness, disc_samples):
 def test_nothing_to_score_is_an_error(brightness, disc_samples):
     with pytest.raises(WesamError, match="got 1 images without any"):
         evaluate(brightness, [disc_samples[0].with_instances([])])
+
+
+def test_a_label_without_a_mask_ends_it_before_the_first_image(brightness, disc_samples):
+    last = disc_samples[2].with_instances([Instance("lost", box=(0, 0, 2, 2))])
+    with pytest.raises(WesamError, match="instance lost: expected a mask"):
+        evaluate(brightness, [*disc_samples[:2], last])
+    assert not brightness.decoded

@@ -41,3 +41,13 @@ def test_an_outline_made_from_the_truth_is_coarse(disc_samples):
 def test_a_prompt_that_could_be_the_true_mask_is_refused(disc_samples):
     with pytest.raises(WesamError, match="expected box, point or mask"):
         simulated_prompts(disc_samples[0], "auto", seed=0)
+
+
+def test_the_mask_is_what_prompts_are_made_from_whatever_lies_beside_it(disc_samples):
+    sample = disc_samples[0]
+    bare = sample.with_instances([Instance(i.id, rle=i.rle) for i in sample.instances])
+    moved = sample.with_instances(
+        [Instance(i.id, rle=i.rle, box=(0, 0, 3, 3), points=((1.0, 1.0, 1),)) for i in sample.instances]
+    )
+    for kind in ("box", "point", "mask"):
+        assert simulated_prompts(moved, kind, seed=0) == simulated_prompts(bare, kind, seed=0)

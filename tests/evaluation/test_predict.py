@@ -14,7 +14,7 @@ from wesam.evaluation.predict import DEFAULT_OVERLAP, predict, predict_image, pr
 from wesam.labels.images import read_image
 from wesam.prompts.weak_labels import weak_labels
 from wesam.segmenters import inference as inference_module
-from wesam.types import MaskPrediction
+from wesam.types import FOREGROUND, Instance, MaskPrediction
 from wesam.views.dataset import ViewSettings
 
 
@@ -111,3 +111,24 @@ def test_predict_writes_what_it_predicts_and_tells_of_each_image(brightness, dis
 
 def test_tiles_overlap_as_in_adaptation():
     assert ViewSettings().overlap == DEFAULT_OVERLAP
+
+
+def test_an_object_with_clicks_alone_that_its_tile_cuts_off_is_asked_about_on_the_whole_image(brightness, tmp_path):
+    class Bright(type(brightness)):
+        def decode(self, features, prompts, image_index):
+            return MaskPrediction(features[image_index, 0], torch.ones(len(prompts)))
+
+    sample = disc_sample(tmp_path, "large.png", (256, 256), [(100, 100, 60)])
+    clicks = sample.with_instances([Instance("a", points=((100.0, 100.0, FOREGROUND),))])
+    (answer,) = predict_sample(Bright(), clicks, tile=64, overlap=20)
+    assert mask_overlap(answer.rle, sample.instances[0].rle).iou > 0.9
+    boxed = sample.with_instances([Instance("a", box=(90.0, 90.0, 110.0, 110.0))])  # a box says how large it is
+    (answer,) = predict_sample(Bright(), boxed, tile=64, overlap=20)
+    assert mask_overlap(answer.rle, sample.instances[0].rle).iou < 0.5
+
+
+def test_a_label_that_cannot_prompt_ends_it_before_anything_is_written(brightness, disc_samples, tmp_path):
+    last = disc_samples[2].with_instances([Instance("lost", points=((1.0, 1.0, FOREGROUND),))])
+    with pytest.raises(WesamError, match=r"sub/1\.png: instance lost"):
+        predict(brightness, [*disc_samples[:2], last], tmp_path / "out", prompt="box")
+    assert not (tmp_path / "out").exists()

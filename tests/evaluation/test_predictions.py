@@ -6,8 +6,10 @@ from PIL import Image
 from pycocotools.coco import COCO
 
 from wesam.errors import WesamError
+from wesam.evaluation.predict import predict
 from wesam.evaluation.predictions import PredictionFolder, instance_map
-from wesam.labels.images import read_image
+from wesam.evaluation.previews import write_label_pictures
+from wesam.labels.images import list_images, read_image
 from wesam.masks import encode_mask
 
 
@@ -80,3 +82,20 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path, disc_samples):
     (tmp_path / "file").write_text("")
     with pytest.raises(WesamError, match=r"file/out: expected a folder"):
         PredictionFolder(tmp_path / "file" / "out", disc_samples)
+
+
+def test_an_earlier_prediction_is_kept_unless_it_may_go_and_then_it_goes_whole(tmp_path, disc_samples, brightness):
+    predict(brightness, disc_samples, tmp_path / "out", prompt="box")
+    with pytest.raises(WesamError, match=r"predictions\.json: expected a new folder"):
+        predict(brightness, disc_samples[:1], tmp_path / "out", prompt="box")
+    predict(brightness, disc_samples[:1], tmp_path / "out", prompt="box", overwrite=True)
+    assert sorted(path.name for path in (tmp_path / "out").rglob("*.png")) == ["0.png", "0.png"]
+
+
+def test_pictures_of_results_are_no_images(tmp_path, disc_samples, brightness):
+    images = disc_samples[0].path.parent
+    before = list_images(images)
+    predict(brightness, disc_samples, images / "masks", prompt="box")
+    write_label_pictures(disc_samples, images / "pictures")
+    assert list_images(images) == before
+    assert len(list_images(images / "masks" / "overlays")) == 3  # asked for by name, they are

@@ -54,3 +54,10 @@ def test_labels_are_drawn_beside_their_image(disc_samples, tmp_path):
     plain, labelled = picture[:, : picture.shape[1] // 2], picture[:, picture.shape[1] // 2 :]
     assert np.ptp(plain[60:-60, 60:-60], axis=2).max() == 0  # grey discs
     assert np.ptp(labelled[60:-60, 60:-60], axis=2).max() > 50  # coloured masks
+
+
+def test_pictures_of_an_earlier_call_go(tmp_path, disc_samples):
+    (tmp_path / "07_mine.txt").touch()
+    write_label_pictures(disc_samples, tmp_path)
+    write_label_pictures(disc_samples[:1], tmp_path)
+    assert sorted(path.name for path in tmp_path.glob("[!.]*")) == ["01_0.png", "07_mine.txt", "images"]

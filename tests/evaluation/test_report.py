@@ -26,7 +26,7 @@ SAME = {"source": [[HALF_SMALL], [FULL_SMALL]] * 6, "adapted": [[FULL_SMALL], [H
             "is better",
             "beats the adapted model (33.3) on these images: filled box (100.0)",
         ),
-        ({"source": [[HALF_SMALL]], "adapted": [[FULL_SMALL]]}, "no different", "no difference", "Only 1 image"),
+        ({"source": [[HALF_SMALL]], "adapted": [[FULL_SMALL]]}, "unknown", "One image cannot tell", "Only 1 image"),
     ],
 )
 def test_the_headline_says_what_was_found(methods, verdict, words, warning):

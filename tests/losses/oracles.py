@@ -115,6 +115,7 @@ def projection(logits: Tensor, box: list[float]) -> float:
     loss = 0.0
     for projection, start, end in ((columns, box[0], box[2]), (rows, box[1], box[3])):
         target = [max(0.0, min(end, cell + 1) - max(start, cell)) for cell in range(size)]
+        target = [share / max(target) for share in target]
         overlap = sum(a * b for a, b in zip(projection, target, strict=True))
         squares = sum(a * a for a in projection) + sum(b * b for b in target)
         loss += 1 - 2 * overlap / squares

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
@@ -61,3 +63,17 @@ def test_cover_of_cells() -> None:
 def test_shapes_are_checked() -> None:
     with pytest.raises(ValueError, match="boxes"):
         projection_loss(torch.zeros(2, 4, 4), torch.zeros(3, 4))
+
+
+@pytest.mark.parametrize("box", [(2.1, 2.1, 2.4, 2.4), (2.6, 2.6, 3.4, 3.4), (1.0, 5.9, 6.0, 6.3)])
+def test_a_box_of_less_than_a_cell_does_not_ask_for_an_empty_mask(box: tuple[float, float, float, float]) -> None:
+    x0, y0, x1, y1 = box
+    touched = torch.full((1, 8, 8), -40.0)
+    touched[0, int(y0) : math.ceil(y1), int(x0) : math.ceil(x1)] = 40
+    boxes = torch.tensor([box])
+    assert projection_loss(touched, boxes).item() < projection_loss(-touched.abs(), boxes).item()
+    learned = touched.clone().clamp(-3, 3).requires_grad_()
+    for _ in range(200):
+        (slope,) = torch.autograd.grad(projection_loss(learned, boxes).sum(), learned)
+        learned = (learned - 5 * slope).detach().requires_grad_()
+    assert bool((learned > 0).any())

@@ -13,6 +13,7 @@ from tests.views.scenes import boxed, with_mask, write_sample
 from wesam.errors import WesamError
 from wesam.labels import images as images_module
 from wesam.labels.images import read_image
+from wesam.masks import encode_mask
 from wesam.segmenters.base import Segmenter
 from wesam.types import Instance, Sample
 from wesam.views import dataset as dataset_module
@@ -321,3 +322,14 @@ def test_the_upright_and_the_mirrored_item_never_change(samples: list[Sample], s
     width = upright.geometry.resized[1]
     assert torch.equal(upright.weak[:, :, :width].flip(2), mirrored.weak[:, :, :width])
     assert mirrored.strong is mirrored.weak
+
+
+def test_an_object_smaller_than_half_a_cell_is_no_empty_truth(samples: list[Sample], segmenter: Segmenter) -> None:
+    sample = samples[0]
+    speck = np.zeros((sample.height, sample.width), dtype=bool)
+    speck[3:5, 6:9] = True
+    labelled = sample.with_instances([Instance("speck", box=(6.0, 3.0, 9.0, 5.0))])
+    truth = [sample.with_instances([Instance("speck", rle=encode_mask(speck))])]
+    item = TargetDataset([labelled], segmenter, ViewSettings(photometric=CALM), seed=0, masks=truth)[0, 0]
+    assert item.masks is not None
+    assert item.masks.sum() >= 1

@@ -5,8 +5,9 @@ from hypothesis import strategies as st
 from pycocotools import mask as coco_mask
 
 from wesam.errors import WesamError
+from wesam.masks import Rle, encode_mask
 from wesam.types import Instance
-from wesam.views.tiling import instance_extents, plan_crops
+from wesam.views.tiling import instance_extents, is_cut_off, plan_crops
 
 
 @st.composite
@@ -102,3 +103,16 @@ def test_extent_is_that_of_the_box_then_the_mask_then_the_points() -> None:
     )
     assert extents.tolist() == [[1, 2, 3, 4], [10, 4, 25, 9], [5, 2, 10, 7], [29, 19, 30, 20]]
     assert instance_extents([]).shape == (0, 4)
+
+
+def test_a_mask_is_cut_off_where_its_tile_ends_and_the_image_does_not() -> None:
+    def mask(x0: int, y0: int, x1: int, y1: int) -> Rle:
+        pixels = np.zeros((60, 100), dtype=bool)
+        pixels[y0:y1, x0:x1] = True
+        return encode_mask(pixels)
+
+    tile = (0, 20, 40, 60)
+    assert not is_cut_off(mask(0, 30, 20, 60), tile, (100, 60))  # at sides of the image alone
+    assert is_cut_off(mask(10, 30, 40, 50), tile, (100, 60))
+    assert is_cut_off(mask(10, 20, 30, 50), tile, (100, 60))
+    assert not is_cut_off(mask(5, 5, 5, 5), tile, (100, 60))  # empty

@@ -13,7 +13,7 @@ from wesam.atomic import replaced_file
 from wesam.automatic.candidates import Candidates, find_candidates
 from wesam.errors import WesamError
 from wesam.labels.images import read_sample
-from wesam.segmenters.fingerprint import fingerprint
+from wesam.segmenters.fingerprint import adapter_switches, fingerprint
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,7 +34,8 @@ class CandidateCache:
 
     Args:
         folder: made if absent.
-        segmenter: asked about images that have no file yet. Its weights are read here, once.
+        segmenter: asked about images that have no file yet. Its weights are read here, once; whether its adapter is on
+            is read whenever it is asked.
         settings, tile, overlap: as for `find_candidates`.
 
     Raises:
@@ -85,6 +86,7 @@ class CandidateCache:
     def _file(self, sample: Sample) -> Path:
         key = self._question.copy()
         try:
+            key.update(adapter_switches(self._segmenter))
             key.update(sample.path.read_bytes())
         except OSError as error:
             raise WesamError(f"{sample.path}: expected an image that can be read, got: {error}") from error
@@ -98,6 +100,8 @@ def _load(file: Path) -> Candidates | None:
             return Candidates(**arrays)
     except FileNotFoundError:
         return None
+    except MemoryError:  # the file is whole
+        raise
     except Exception:  # whatever the readers of zip, deflate and npy make of damage: the image is asked about anew
         file.unlink()
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from wesam.automatic.select import Thresholds, choose_thresholds, select_masks
+from wesam.automatic.select import Thresholds, choose_thresholds, select_masks, sized
 from wesam.automatic.settings import AutomaticSettings
 from wesam.errors import WesamError
 from wesam.labels.write_coco import write_coco
@@ -95,12 +95,14 @@ def automatic_prompts(
     thresholds = choose_thresholds(asked(), settings)
     scores: dict[str, tuple[float, float]] = {}
     prompted = []
-    count, best_iou, best_stability = 0, 0.0, 0.0
+    count, of_size, best_iou, best_stability = 0, 0, 0.0, 0.0
     for sample in samples:
         candidates = cache.get(sample)
         count += len(candidates)
-        best_iou = float(candidates.iou.max(initial=best_iou))
-        best_stability = float(candidates.stability.max(initial=best_stability))
+        fits = sized(candidates, settings)
+        of_size += int(fits.sum())
+        best_iou = float(candidates.iou[fits].max(initial=best_iou))
+        best_stability = float(candidates.stability[fits].max(initial=best_stability))
         instances: list[Instance] = []
         for mask in select_masks(candidates, thresholds, settings, segmenter, (sample.height, sample.width)):
             id_ = f"{sample.id}#{len(instances)}"
@@ -109,8 +111,10 @@ def automatic_prompts(
         prompted.append(sample.with_instances(instances))
     if not scores:
         raise WesamError(
-            f"automatic prompts: expected at least one mask to survive, got none of {count} on {len(samples)} images "
-            f"(needed: predicted IoU {thresholds.iou:.3f}, best {best_iou:.3f}; stability {thresholds.stability:.3f}, "
-            f"best {best_stability:.3f}); lower the thresholds, or give labels"
+            f"automatic prompts: expected at least one mask to survive, got none of {count} on {len(samples)} images; "
+            f"{count - of_size} were smaller than min_cells={settings.min_cells} or larger than "
+            f"max_area={settings.max_area} (tiles make small objects larger); of the others were needed predicted IoU "
+            f"{thresholds.iou:.3f}, best {best_iou:.3f}, and stability {thresholds.stability:.3f}, best "
+            f"{best_stability:.3f}; lower the thresholds, or give labels"
         )
     return AutomaticPrompts(tuple(prompted), scores, thresholds, count)

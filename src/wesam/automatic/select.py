@@ -57,7 +57,7 @@ def choose_thresholds(images: Iterable[Candidates], settings: AutomaticSettings)
     that no prompt may have do not count.
     """
     nothing = np.zeros((2, 0), dtype=np.float32)
-    scores = [np.stack([image.iou, image.stability])[:, _sized(image, settings)] for image in images]
+    scores = [np.stack([image.iou, image.stability])[:, sized(image, settings)] for image in images]
     iou, stability = np.concatenate([nothing, *scores], axis=1)
     least_iou = _threshold(iou, settings.iou_threshold, settings.iou_quantile)
     stable = stability[iou >= least_iou]
@@ -83,7 +83,7 @@ def select_masks(
         size: height and width of the image.
     """
     sure = (candidates.iou >= thresholds.iou) & (candidates.stability >= thresholds.stability)
-    left = np.flatnonzero(_sized(candidates, settings) & sure)
+    left = np.flatnonzero(sized(candidates, settings) & sure)
     if settings.box_nms is not None:
         left = left[box_nms(candidates.boxes[left], candidates.iou[left], settings.box_nms)]
     masks = _full_size(candidates, left, segmenter, size)
@@ -97,7 +97,7 @@ def select_masks(
     ]
 
 
-def _sized(candidates: Candidates, settings: AutomaticSettings) -> NDArray[np.bool_]:
+def sized(candidates: Candidates, settings: AutomaticSettings) -> NDArray[np.bool_]:
     """(N,) which candidates are neither too small nor nearly the whole image."""
     return np.asarray((candidates.cells >= settings.min_cells) & (candidates.share <= settings.max_area))
 

@@ -46,6 +46,12 @@ def reported(on_interrupt: str = "stopped") -> Iterator[None]:
     except WesamError as error:
         errors.print(f"error: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
         sys.exit(1)
+    except OSError as error:
+        if error.filename is None:  # of no file that the user gave
+            raise
+        message = f"error: {error.filename}: expected a file or folder that can be used, got: {error.strerror}"
+        errors.print(message, style="red", highlight=False, markup=False, soft_wrap=True)
+        sys.exit(1)
     except KeyboardInterrupt:
         errors.print(on_interrupt, markup=False, soft_wrap=True)
         sys.exit(130)

@@ -38,18 +38,28 @@ def evaluate(
     swap: Annotated[
         bool, typer.Option("--swap", help="Also decode with another image's features: does the model look?")
     ] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier evaluation in --out.")] = False,
     device: DeviceOption = "auto",
     precision: PrecisionOption = "fp32",
     format: FormatOption = None,
 ) -> None:
     """Score a model, with its adapter and without, and beside them answers that need no network."""
+    from wesam.errors import WesamError
     from wesam.evaluation.embedding_swap import embedding_swap
     from wesam.evaluation.evaluate import evaluate as run_evaluation
     from wesam.evaluation.report import write_report
     from wesam.labels.check import load_samples
     from wesam.segmenters.load import load_segmenter
 
+    if swap and tile is not None:
+        raise WesamError("--swap: expected no --tile beside it, as it looks at whole images, got both")
+    if out is not None and (out / "evaluation.json").exists() and not overwrite:
+        raise WesamError(f"{out}: expected a new folder, got one with an evaluation; --overwrite replaces it")
     samples, report = load_samples(images, labels, format=format)
+    if swap and len(samples) < 2:
+        raise WesamError(f"--swap: expected at least 2 images with objects, got {len(samples)}")
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
     for line in report.lines():
         say(line)
     segmenter = load_segmenter(model, adapter, device, precision)
@@ -58,6 +68,8 @@ def evaluate(
             segmenter, samples, prompt=prompt, seed=seed, tile=tile, overlap=overlap, on_image=advance
         )
     print_scores(evaluation)
+    if out is not None:
+        evaluation.write(out)
     swapped = embedding_swap(segmenter, samples, prompt, seed) if swap else None
     if swapped is not None:
         say(
@@ -65,7 +77,6 @@ def evaluate(
             f"zeros {100 * swapped.zeros:.1f} mIoU"
         )
     if out is not None:
-        evaluation.write(out)
         write_report(
             out / "report.html",
             evaluation,

@@ -32,6 +32,7 @@ def predict(
     ] = "auto",
     tile: TileOption = None,
     overlap: OverlapOption = 64,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier prediction in --out.")] = False,
     device: DeviceOption = "auto",
     precision: PrecisionOption = "fp32",
     format: FormatOption = None,
@@ -46,5 +47,7 @@ def predict(
         say(line)
     segmenter = load_segmenter(model, adapter, device, precision)
     with image_progress(len(samples)) as advance:
-        results = run_prediction(segmenter, samples, out, prompt=prompt, tile=tile, overlap=overlap, on_image=advance)
+        results = run_prediction(
+            segmenter, samples, out, prompt=prompt, tile=tile, overlap=overlap, overwrite=overwrite, on_image=advance
+        )
     say(f"masks of {len(samples)} images: {results}")

@@ -30,7 +30,9 @@ class Interval(BaseModel):
 
     @property
     def verdict(self) -> str:
-        """ "better", "worse", or "no different" where the interval holds 0 (or there is none)."""
+        """ "better", "worse", "no different" where the interval holds 0, or "unknown" where there is none."""
+        if self.low is None:
+            return "unknown"
         if self.low is not None and self.low > 0:
             return "better"
         if self.high is not None and self.high < 0:

@@ -43,7 +43,7 @@ def evaluate(
     Args:
         segmenter: with or without an adapter; with one, it is scored with ("adapted") and without ("source").
         samples: images whose instances all carry masks. Empty masks and images without instances are not scored.
-        prompt: "box", "point" or "mask": boxes and points that the labels hold, else simulated from the masks.
+        prompt: "box", "point" or "mask", simulated from the masks (see `ground_truth.simulated_prompts`).
         seed: of simulated points and of the bootstrap.
         tile, overlap: see `predict.predict_image`.
         compare_source: whether the source model is scored beside the adapted one.
@@ -54,10 +54,10 @@ def evaluate(
         WesamError: if no image has an object, an instance has no mask, an image cannot be read, or the prompt is
             "auto", which may be the true mask itself.
     """
+    truths = [scorable(sample) for sample in samples]  # a label that cannot be scored ends it here, not after hours
     rows = []
     scored: list[dict[Method, list[Overlap]]] = []
-    for sample in samples:
-        truth = scorable(sample)
+    for sample, truth in zip(samples, truths, strict=True):
         if truth.instances:
             image = read_sample(truth)
             prompted = simulated_prompts(truth, prompt, seed)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from pycocotools import mask as coco_mask
 
-from wesam.masks import Rle
+from wesam.masks import Rle, mask_window
 from wesam.types import FOREGROUND, Instance
 
 Picture: TypeAlias = NDArray[np.uint8]  # (H, W, 3) RGB
@@ -125,11 +125,11 @@ def _drawn(base: Picture, width: int, panel: Panel, colours: Mapping[str, Colour
     order = sorted(panel.masks, key=lambda id_: int(coco_mask.area(panel.masks[id_])), reverse=True)
     shown = {id_: _shown(panel.masks[id_], base) for id_ in order}
     fill = canvas.copy()
-    for id_, mask in shown.items():
-        fill[mask.astype(bool)] = colours[id_]
+    for id_, (mask, (left, top)) in shown.items():
+        fill[top : top + mask.shape[0], left : left + mask.shape[1]][mask.astype(bool)] = colours[id_]
     cv2.addWeighted(fill, _FILL, canvas, 1 - _FILL, 0, dst=canvas)
-    for id_, mask in shown.items():
-        contours, _ = cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    for id_, (mask, corner) in shown.items():
+        contours, _ = cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE, offset=corner)
         cv2.drawContours(canvas, contours, -1, colours[id_], thickness, cv2.LINE_AA)
     for id_, box in panel.boxes.items():
         # Edges to the pixels just inside them.
@@ -147,15 +147,23 @@ def _drawn(base: Picture, width: int, panel: Panel, colours: Mapping[str, Colour
     return canvas
 
 
-def _shown(rle: Rle, base: Picture) -> NDArray[np.uint8]:
-    """A mask at the panel's size, in {0, 1}; an object too small for it keeps at least a pixel."""
+def _shown(rle: Rle, base: Picture) -> tuple[NDArray[np.uint8], tuple[int, int]]:
+    """A mask at the panel's size, in {0, 1}, cut to its box, and the (x, y) where that lies.
+
+    An object too small for the panel keeps at least a pixel.
+    """
     # Decoded masks lie in memory column by column, and OpenCV wants rows: turned over, nothing need be copied.
     mask = coco_mask.decode(rle).T * np.uint8(255)
     shrinks = base.shape[1] < mask.shape[0]
     interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     soft: NDArray[np.uint8] = np.asarray(cv2.resize(mask, base.shape[:2], interpolation=interpolation), np.uint8).T
     hard = soft >= 128
-    return np.ascontiguousarray(hard if hard.any() else soft > 0, dtype=np.uint8)
+    seen = hard if hard.any() else soft > 0
+    window = mask_window(seen)
+    if window is None:
+        return np.zeros((0, 0), np.uint8), (0, 0)
+    rows, columns = window
+    return np.array(seen[window], dtype=np.uint8), (columns.start, rows.start)
 
 
 def _titled(title: str, picture: Picture) -> Picture:

@@ -22,7 +22,7 @@ from wesam.segmenters.base import Segmenter
 from wesam.segmenters.inference import encode_view, full_size_masks, inference
 from wesam.types import Instance, Sample
 from wesam.views.geometry import Geometry
-from wesam.views.tiling import instance_extents, plan_crops
+from wesam.views.tiling import Crop, instance_extents, is_cut_off, plan_crops
 
 # Pixels that neighbouring tiles share: what adaptation does by default, too (views.dataset.ViewSettings).
 DEFAULT_OVERLAP = 64
@@ -60,17 +60,19 @@ def predict(
     tile: int | None = None,
     overlap: int = DEFAULT_OVERLAP,
     overlays: bool = True,
+    overwrite: bool = False,
     on_image: Callable[[Sample], None] | None = None,
 ) -> Path:
     """Segments every labelled object of every image and writes the masks (see `PredictionFolder`).
 
     Args:
         samples: images with labels to prompt with; an image without any gets an empty map.
-        out: folder to write to; files of an earlier prediction in it are replaced.
+        out: folder to write to.
         prompt: which of the labels prompts.
         seed: of prompts that are drawn.
         tile, overlap: see `predict_image`.
         overlays: whether pictures are drawn.
+        overwrite: whether an earlier prediction in the folder gives way to this one.
         on_image: called after each image, for a progress display.
 
     Returns:
@@ -78,16 +80,16 @@ def predict(
 
     Raises:
         WesamError: if an image cannot be read, a label does not hold what `prompt` asks for, or the folder
-            cannot be written.
+            cannot be written or holds an earlier prediction.
     """
-    folder = PredictionFolder(Path(out), samples, overlays)
-    for sample in samples:
-        prompted = weak_labels(sample, prompt, seed)
+    weak = [weak_labels(sample, prompt, seed) for sample in samples]  # what cannot be asked is told before all work
+    folder = PredictionFolder(Path(out), samples, overlays, overwrite)
+    for prompted in weak:
         image = read_sample(prompted)
         predictions = predict_image(segmenter, image, prompted.instances, tile, overlap)
         folder.add(prompted, image, [p.rle for p in predictions], [p.iou for p in predictions])
         if on_image is not None:
-            on_image(sample)
+            on_image(prompted)
     folder.finish()
     return folder.results
 
@@ -119,26 +121,32 @@ def predict_image(
         image: (H, W, 3) uint8 RGB.
         instances: labels in the image frame; weak ones, for a ground-truth mask would be a prompt too.
         tile: side, in pixels of the image, of square crops that are looked at one by one; None looks at the
-            whole image at once. Objects that fit no tile are asked for on the whole image.
+            whole image at once. Objects that fit no tile are asked for on the whole image; so are, again, those that
+            only have points, which do not tell how large they are, and whose mask is cut off by a side of its tile.
         overlap: least number of pixels that neighbouring tiles share.
 
     Returns:
         Predictions in the order of the instances.
     """
     height, width = image.shape[:2]
-    extents = instance_extents(instances)
-    answers: list[Prediction | None] = [None] * len(instances)
+    answers: dict[int, Prediction] = {}
+
+    def ask(crop: Crop, indices: list[int]) -> None:
+        geometry = Geometry(crop, segmenter.input_size)
+        features = encode_view(segmenter, image, geometry)
+        members = [instances[index] for index in indices]
+        found = decode_instances(segmenter, features, members, geometry, (height, width))
+        answers.update(zip(indices, found, strict=True))
+
     with inference(segmenter):
-        for crop, indices in plan_crops(width, height, extents, tile, overlap):
-            geometry = Geometry(crop, segmenter.input_size)
-            features = encode_view(segmenter, image, geometry)
-            members = [instances[index] for index in indices]
-            found = decode_instances(segmenter, features, members, geometry, (height, width))
-            for index, prediction in zip(indices, found, strict=True):
-                answers[index] = prediction
-    predictions = [answer for answer in answers if answer is not None]
-    assert len(predictions) == len(instances), "plan_crops gives every instance to exactly one crop"
-    return predictions
+        cut_off: list[int] = []
+        for crop, indices in plan_crops(width, height, instance_extents(instances), tile, overlap):
+            ask(crop, indices)
+            unsized = [index for index in indices if instances[index].box is None and instances[index].rle is None]
+            cut_off += [index for index in unsized if is_cut_off(answers[index].rle, crop, (width, height))]
+        if cut_off:
+            ask((0, 0, width, height), cut_off)
+    return [answers[index] for index in range(len(instances))]
 
 
 def decode_instances(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
@@ -16,6 +17,7 @@ from pycocotools import mask as coco_mask
 from wesam.atomic import replaced_file
 from wesam.errors import WesamError
 from wesam.evaluation.overlay import Panel, Picture, draw_panels
+from wesam.labels.files import mark_as_output
 from wesam.masks import Rle
 from wesam.types import Instance, Sample
 
@@ -34,9 +36,18 @@ class PredictionFolder:
     * `overlays/NAME.png`: the image, and the masks on it.
 
     NAME is the image's path without its suffix, or with it where two images would share a name.
+
+    Args:
+        root: made if absent.
+        samples: all images that will be added.
+        overlays: whether pictures are drawn.
+        overwrite: whether an earlier prediction in the folder is removed.
+
+    Raises:
+        WesamError: if the folder cannot be written, or holds an earlier prediction.
     """
 
-    def __init__(self, root: Path, samples: Sequence[Sample], overlays: bool = True) -> None:
+    def __init__(self, root: Path, samples: Sequence[Sample], overlays: bool = True, overwrite: bool = False) -> None:
         self.root = root
         self.results = root / "predictions.json"
         self._overlays = overlays
@@ -45,7 +56,17 @@ class PredictionFolder:
         self._images: list[dict[str, Any]] = []
         self._annotations: list[dict[str, Any]] = []
         self._categories: dict[str, int] = {}
+        if self.results.exists():
+            if not overwrite:
+                raise WesamError(
+                    f"{self.results}: expected a new folder, got one with predictions that may hold corrections; "
+                    f"overwrite replaces them"
+                )
+            for pictures in ("instances", "overlays"):
+                shutil.rmtree(root / pictures, ignore_errors=True)
+            self.results.unlink()
         self._make(root)
+        mark_as_output(root)
 
     def add(self, sample: Sample, image: Picture, masks: Sequence[Rle], scores: Sequence[float]) -> None:
         """Writes the two PNGs of one image and remembers its part of the JSON.
@@ -77,8 +98,11 @@ class PredictionFolder:
             "categories": [{"id": number, "name": name} for name, number in self._categories.items()],
             "annotations": self._annotations,
         }
-        with replaced_file(self.results) as partial:
-            partial.write_text(json.dumps(content) + "\n", encoding="utf-8")
+        try:
+            with replaced_file(self.results) as partial:
+                partial.write_text(json.dumps(content) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise WesamError(f"{self.results}: expected a file that can be written, got: {error}") from error
 
     def _annotation(self, image_id: int, instance: Instance, rle: Rle, score: float) -> dict[str, Any]:
         category = self._categories.setdefault(instance.category or "object", len(self._categories) + 1)

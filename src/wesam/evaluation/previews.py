@@ -14,6 +14,7 @@ from wesam.evaluation.metrics import mask_overlap, mean_over_images
 from wesam.evaluation.overlay import Panel, Picture, draw_panels
 from wesam.evaluation.predict import DEFAULT_OVERLAP
 from wesam.evaluation.scores import Evaluation
+from wesam.labels.files import mark_as_output
 from wesam.labels.images import read_sample
 from wesam.masks import Rle
 from wesam.prompts.weak_labels import PromptKind, weak_labels
@@ -54,7 +55,7 @@ def write_previews(
 
     Args:
         samples: images with instances.
-        folder: written to; made if absent.
+        folder: written to; made if absent. Pictures of an earlier call are removed.
         prompt: what the masks are prompted with.
         truth: whether the samples carry ground-truth masks: then the last panel shows them, and the titles
             give the IoU on this image; prompts are then simulated from them, and `prompt` is not "auto". Else the
@@ -68,7 +69,7 @@ def write_previews(
     Raises:
         WesamError: if an image cannot be read, or a label does not hold what `prompt` asks for.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    _make_anew(folder)
     files = []
     for number, sample in enumerate(samples, start=1):
         image = read_sample(sample)
@@ -92,7 +93,7 @@ def write_label_pictures(samples: Sequence[Sample], folder: Path, title: str = "
 
     Args:
         samples: images with instances.
-        folder: written to; made if absent.
+        folder: written to; made if absent. Pictures of an earlier call are removed.
         title: above the labels.
 
     Returns:
@@ -101,12 +102,20 @@ def write_label_pictures(samples: Sequence[Sample], folder: Path, title: str = "
     Raises:
         WesamError: if an image cannot be read.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    _make_anew(folder)
     files = []
     for number, sample in enumerate(samples, start=1):
         panels = [Panel("image"), Panel.of_labels(f"{len(sample.instances)} {title}", sample.instances)]
         files.append(_save(folder, number, sample, read_sample(sample), panels))
     return files
+
+
+def _make_anew(folder: Path) -> None:
+    """The folder without the pictures of an earlier call."""
+    folder.mkdir(parents=True, exist_ok=True)
+    mark_as_output(folder)
+    for file in folder.glob("[0-9][0-9]*_*.png"):
+        file.unlink()
 
 
 def _save(folder: Path, number: int, sample: Sample, image: Picture, panels: Sequence[Panel]) -> Path:

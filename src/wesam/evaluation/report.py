@@ -37,7 +37,7 @@ class Headline(BaseModel):
     """The finding in words.
 
     Attributes:
-        verdict: "better", "worse", "no different" (adapted against source) or "scored" (one model alone).
+        verdict: "better", "worse", "no different", "unknown" (adapted against source) or "scored" (one model alone).
         title: one sentence.
         detail: the numbers behind it.
         warnings: what a reader must know before believing the title.
@@ -66,6 +66,7 @@ def headline(evaluation: Evaluation, swap: EmbeddingSwap | None = None) -> Headl
             "better": f"The adapted model is better than the source model, by {points}",
             "worse": f"The adapted model is worse than the source model, by {points}",
             "no different": "These images show no difference between the adapted and the source model",
+            "unknown": "One image cannot tell whether the adapted model is better than the source model",
         }[verdict]
         detail = (
             f"mIoU {_percent(scores['source'].miou)} before and {_percent(scores['adapted'].miou)} after: "

@@ -13,10 +13,20 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
 
+# In a folder that holds pictures of results: within a folder of images they would be taken for images of their own.
+OUTPUT_MARK = ".wesam-output"
+
+
+def mark_as_output(folder: Path) -> None:
+    """Keeps a folder that exists out of `list_files` of the folders above it."""
+    (folder / OUTPUT_MARK).touch()
+
+
 def list_files(folder: str | Path, suffixes: Collection[str]) -> list[Path]:
     """Every file in a folder and its sub-folders with one of `suffixes` (lower case, with dot), in a fixed order.
 
-    Hidden files and folders (names with a leading dot) are left out. Links to folders are entered only if links are
+    Hidden files and folders (names with a leading dot) are left out, and sub-folders that hold pictures which this
+    package drew (`mark_as_output`). Links to folders are entered only if links are
     followed (`untrusted`), and no folder is entered twice.
 
     Raises:
@@ -33,6 +43,9 @@ def list_files(folder: str | Path, suffixes: Collection[str]) -> list[Path]:
             subfolders.clear()
             continue
         entered.add(place)
+        if OUTPUT_MARK in names and Path(directory) != root:
+            subfolders.clear()
+            continue
         subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
         found += [
             Path(directory, name)

@@ -17,8 +17,8 @@ def projection_loss(logits: Tensor, boxes: Tensor, slack: float = 0.0) -> Tensor
 
     Args:
         logits: mask logits, (N, m, m).
-        boxes: (N, 4) xyxy in cells of the mask grid; a cell that a box covers in part has that share as target.
-            NaN rows (no box) are allowed.
+        boxes: (N, 4) xyxy in cells of the mask grid; a cell that a box covers in part has that share as target, of a
+            box that covers no cell wholly the share of its fullest cell. NaN rows (no box) are allowed.
         slack: rows and columns whose centre is nearer to an edge than this share of the box's side are not
             compared, since people draw sloppily. Not in the paper, which is 0.
 
@@ -58,6 +58,9 @@ def _squared_dice(projection: Tensor, start: Tensor, end: Tensor, slack: float) 
     centre = torch.arange(cells, device=start.device, dtype=start.dtype) + 0.5
     nearest = torch.minimum((centre - start[:, None]).abs(), (centre - end[:, None]).abs())
     compared = (nearest >= slack * (end - start)[:, None]).float()
-    p, t = compared * projection, compared * interval_cover(start, end, cells)
+    cover = interval_cover(start, end, cells)
+    # A box narrower than a cell, or over parts of two, would otherwise ask for a mask below 1/2: for none at all.
+    cover = cover / cover.amax(1, keepdim=True).clamp_min(_TINY)
+    p, t = compared * projection, compared * cover
     total = (p * p).sum(1) + (t * t).sum(1)
     return 1 - (2 * (p * t).sum(1) + _TINY) / (total + _TINY)

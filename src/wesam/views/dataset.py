@@ -14,6 +14,7 @@ from torch.utils.data import Dataset
 from wesam.errors import WesamError
 from wesam.labels.images import read_sample
 from wesam.prompts.build import build_prompts, outline_distances
+from wesam.prompts.coarse_mask import visible_cover
 from wesam.types import Prompts
 from wesam.views.batch import Batch
 from wesam.views.geometry import Geometry
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 # needs the whole image decoded; at 1,024 pixels the strong view outweighs it.
 _BYTES_KEPT = 2**28
 
-# A mask's cell counts as covered from half its area on.
+# A mask's cell counts as covered from half its area on, of an object smaller than a cell from half of its fullest one.
 _COVERED = 0.5
 
 
@@ -172,7 +173,7 @@ class TargetDataset(Dataset[ViewItem]):
         masks = None
         if look.masks is not None:
             grids = [geometry.mask_to_grid(look.masks[number].mask(), self._format.mask_grid) for number in chosen]
-            masks = (torch.stack(grids) >= _COVERED).float()
+            masks = torch.stack([visible_cover(grid) >= _COVERED for grid in grids]).float()
         return ViewItem(
             key=_key(look.sample, geometry),
             sample_id=look.sample.id,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from wesam.errors import WesamError
-from wesam.masks import mask_box
+from wesam.masks import Rle, mask_box
 from wesam.types import FOREGROUND
 
 if TYPE_CHECKING:
@@ -99,6 +99,13 @@ def plan_crops(
         shares.setdefault(best, []).append(index)
     crops.append(whole)
     return [(crops[number], shares[number]) for number in sorted(shares)]
+
+
+def is_cut_off(mask: Rle, crop: Crop, size: tuple[int, int]) -> bool:
+    """Whether a mask of one crop ends at a side of it that is not one of the image (width, height) as well."""
+    sides = np.array(crop)
+    inner = sides != (0, 0, *size)
+    return bool(((np.array(mask_box(mask)) == sides) & inner).any())
 
 
 def _starts(side: int, tile: int, overlap: int) -> list[int]:
