@@ -63,6 +63,12 @@ def test_not_to_adapt_is_said_plainly(image_set: ImageSet, model_folder: Path, t
     assert "Do not adapt: no candidate raised anchor_agreement" in (tmp_path / "run" / "report.html").read_text()
 
 
+def test_resume_without_a_run_says_so(tmp_path: Path) -> None:
+    result = wesam("adapt", "--resume", "--out", tmp_path / "nosuchrun")
+    assert result.exit_code == 1
+    assert "nosuchrun: expected a run that was begun, found no config.yaml in it" in result.output
+
+
 def test_resume_needs_only_the_folder(finished_run: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(finished_run, copy)

@@ -13,7 +13,8 @@ def test_domains_are_read_from_text() -> None:
     assert Domain.parse("nuclei: /a/b tile=176") == Domain("nuclei", Path("/a/b"), tile=176)
     fog = Domain.parse("natural fog: '/a b' corruption=fog severity=3")
     assert fog == Domain("natural fog", Path("/a b"), "fog", 3)
-    for wrong in ("nuclei", ": /a", "nuclei: /a size=3", "nuclei: /a tile=x"):
+    assert Domain.parse(r"fog: C:\packs\fog tile=9").pack == Path(r"C:\packs\fog")
+    for wrong in ("nuclei", ": /a", "nuclei: /a size=3", "nuclei: /a tile=x", "nuclei: '/a"):
         with pytest.raises(WesamError, match="--domain"):
             Domain.parse(wrong)
 

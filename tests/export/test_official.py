@@ -42,7 +42,7 @@ def test_an_existing_path_is_only_replaced_on_request(tmp_path: Path) -> None:
     with pytest.raises(WesamError, match=r"out\.pth: expected a path that does not exist yet"):
         export_official(segmenter, out)
     assert out.read_text() == "precious"
-    export_official(segmenter, out, overwrite=True)
+    export_official(segmenter, str(out), overwrite=True)
     assert_same_answers(load_segmenter(out, device="cpu"), segmenter)
     (tmp_path / "folder").mkdir()
     with pytest.raises(WesamError, match="folder: expected"):

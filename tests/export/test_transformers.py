@@ -50,6 +50,11 @@ def test_an_existing_path_is_only_replaced_on_request(tmp_path: Path) -> None:
     segmenter = adapted_segmenter()
     with pytest.raises(WesamError, match="out: expected a path that does not exist yet"):
         export_transformers(segmenter, tmp_path / "out")
-    export_transformers(segmenter, tmp_path / "out", overwrite=True)
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "a.png").touch()
+    with pytest.raises(WesamError, match="photos: expected a model's folder with config.json to overwrite"):
+        export_transformers(segmenter, tmp_path / "photos", overwrite=True)
+    assert (tmp_path / "photos" / "a.png").exists()
+    export_transformers(segmenter, str(tmp_path / "out"), overwrite=True)
     assert not (tmp_path / "out" / "stale.txt").exists()
     assert_same_answers(load_segmenter(tmp_path / "out", device="cpu"), segmenter)

@@ -42,6 +42,7 @@ def adapt(
 ) -> None:
     """Adapt a model to your images from weak labels."""
     from wesam.adaptation import run
+    from wesam.errors import WesamError
     from wesam.training.config import make_config
 
     values = {
@@ -55,8 +56,12 @@ def adapt(
         "prompt": prompt,
         "views": None if tile is None else {"tile": tile},
     }
-    if resume and config is None and out is not None and (out / "config.yaml").is_file():
-        config = out / "config.yaml"  # `--resume --out DIR` alone goes on with what that run began with
+    if resume and config is None and out is not None:
+        begun = out / "config.yaml"  # `--resume --out DIR` alone goes on with what that run began with
+        if begun.is_file():
+            config = begun
+        elif model is None:
+            raise WesamError(f"--resume --out {out}: expected a run that was begun, found no {begun.name} in it")
     run_config = make_config(values, preset=preset, file=config, overrides=set_)
     with reported(f"stopped; go on with: wesam adapt --resume --out {run_config.out}"), loss_progress() as show:
         result = run(run_config, resume, show, say)

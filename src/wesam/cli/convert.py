@@ -18,9 +18,12 @@ def convert(
     format: FormatOption = None,
 ) -> None:
     """Write labels of any format as COCO JSON; what cannot be used is listed and left out."""
+    from wesam.errors import WesamError
     from wesam.labels.check import load_samples
     from wesam.labels.write_coco import write_coco
 
+    if out.exists() and out.resolve() == labels.resolve():
+        raise WesamError(f"--out {out}: expected another file than --labels, which may hold more than is converted")
     samples, report = load_samples(images, labels, decode=False, format=format)
     for line in report.lines():
         say(line)

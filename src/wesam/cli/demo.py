@@ -12,8 +12,8 @@ from wesam.cli.console import loss_progress, print_result, say
 
 def demo(
     out: Annotated[Path, typer.Option("--out", help="Folder to write to.", metavar="DIR")] = Path("wesam-demo"),
-    steps: Annotated[int, typer.Option("--steps", help="Adaptation steps.")] = 200,
-    seed: Annotated[int, typer.Option("--seed")] = 0,
+    steps: Annotated[int, typer.Option("--steps", min=1, help="Adaptation steps.")] = 200,
+    seed: Annotated[int, typer.Option("--seed", min=0)] = 0,
 ) -> None:
     """Offline: adapt the bundled model to generated images that have boxes only; before, after, report."""
     from wesam.demo import run_demo

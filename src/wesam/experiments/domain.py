@@ -38,7 +38,12 @@ class Domain:
             WesamError: if it is of another form.
         """
         name, _, rest = text.partition(":")
-        folder, *settings = shlex.split(rest) or [""]
+        words = shlex.shlex(rest, posix=True, punctuation_chars=False)
+        words.whitespace_split, words.escape, words.commenters = True, "", ""  # a backslash parts folders on Windows
+        try:
+            folder, *settings = list(words) or [""]
+        except ValueError as error:
+            raise WesamError(f"--domain: expected {_FORM}, got {text!r}: {error}") from error
         given = dict(setting.partition("=")[::2] for setting in settings)
         unknown = given.keys() - {"tile", "corruption", "severity"}
         if not name.strip() or not folder or unknown:

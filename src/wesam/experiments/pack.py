@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from wesam.atomic import replaced_folder
 from wesam.errors import WesamError
 from wesam.labels.check import load_samples
 from wesam.labels.write_coco import write_coco
@@ -61,9 +60,7 @@ class Pack:
         """The same labels on corrupted copies of the images, made once."""
         images = out / f"images-{name}-{severity}"
         if not images.exists():
-            # Half a folder, left by a kill, would pass for the whole.
-            with replaced_folder(images) as partial:
-                corrupt_folder(self.images, partial, name, severity, seed)
+            corrupt_folder(self.images, images, name, severity, seed)
         return Pack(images, self.weak, self.train_masks, self.test_masks)
 
 

@@ -13,7 +13,7 @@ from wesam.segmenters.official import to_official
 from wesam.segmenters.sam import SAM_PIXEL_MEAN, SAM_PIXEL_STD, SamSegmenter
 
 
-def export_official(segmenter: SamSegmenter, out: Path, overwrite: bool = False) -> None:
+def export_official(segmenter: SamSegmenter, out: str | Path, overwrite: bool = False) -> None:
     """Writes the tensors under their original names with the adapter merged; the segmenter stays as it is.
 
     A model that was read from an original `.pth` and not adapted gives the same tensors back.
@@ -22,6 +22,7 @@ def export_official(segmenter: SamSegmenter, out: Path, overwrite: bool = False)
         WesamError: if `out` exists and `overwrite` is not set, or the original format, which holds tensors
             alone, cannot tell its reader something that the model needs.
     """
+    out = Path(out)
     if out.is_dir() or (out.exists() and not overwrite):
         raise WesamError(f"{out}: expected a path that does not exist yet, got one that does (see overwrite)")
     statistics = (tuple(segmenter.pixel_mean), tuple(segmenter.pixel_std))

@@ -12,16 +12,19 @@ from wesam.segmenters.lora import merged_model
 from wesam.segmenters.sam import SamSegmenter
 
 
-def export_transformers(segmenter: SamSegmenter, out: Path, overwrite: bool = False) -> None:
+def export_transformers(segmenter: SamSegmenter, out: str | Path, overwrite: bool = False) -> None:
     """Writes a plain `SamModel` with the adapter merged, and its processor; the segmenter stays as it is.
 
     `SamModel.from_pretrained(out)` and `SamProcessor.from_pretrained(out)` load it.
 
     Raises:
-        WesamError: if `out` exists and `overwrite` is not set.
+        WesamError: if `out` exists and `overwrite` is not set, or what exists is no model's folder.
     """
+    out = Path(out)
     if out.exists() and not overwrite:
         raise WesamError(f"{out}: expected a path that does not exist yet, got one that does (see overwrite)")
+    if out.exists() and not (out / "config.json").is_file():
+        raise WesamError(f"{out}: expected a model's folder with config.json to overwrite, got something else")
     side, mask_side = segmenter.input_size, segmenter.mask_grid
     processor = SamImageProcessorPil(
         size={"longest_edge": side},

@@ -22,11 +22,13 @@ from numpy.typing import NDArray
 from wesam.errors import WesamError
 from wesam.synthetic.scenes import draw
 
+_MARKER = ".parents.json"
+
 
 def draw_shard(shard: int, folder: Path, family: str, seed: int, count: int, size: int) -> Path:
     """Draw scenes [shard * count, (shard + 1) * count) of a family; a shard that exists is kept."""
     cv2.setNumThreads(1)
-    marker = folder / f"{shard:04d}.parents.json"
+    marker = folder / f"{shard:04d}{_MARKER}"
     if marker.exists():
         return marker
     folder.mkdir(parents=True, exist_ok=True)
@@ -55,7 +57,13 @@ def draw_pool(
     size: int = 256,
     workers: int = 2,
 ) -> None:
-    """Draw a pool with several processes; what is there already is kept."""
+    """Draw a pool with several processes; what is there already is kept.
+
+    Raises:
+        WesamError: if what is there has other shards.
+    """
+    if any(folder.glob(f"*{_MARKER}")):
+        Pool(folder).expect(count, size)
     if workers == 1:  # no processes to start
         for shard in range(shards):
             draw_shard(shard, folder, family, seed, count, size)
@@ -84,7 +92,7 @@ class Pool:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.names = sorted(p.name.split(".")[0] for p in folder.glob("*.parents.json"))
+        self.names = sorted(p.name.split(".")[0] for p in folder.glob(f"*{_MARKER}"))
         if not self.names:
             raise WesamError(f"pool {folder}: expected shards NNNN.parents.json, got none; draw it first")
         self._open: dict[str, _Shard] = {}
@@ -93,6 +101,16 @@ class Pool:
     def shard_size(self) -> int:
         """Scenes in each shard."""
         return len(self._shard(self.names[0]).parents)
+
+    def expect(self, shard_scenes: int, size: int) -> None:
+        """Raises WesamError if the shards are of another length, or the scenes of another side in pixels."""
+        shard = self._shard(self.names[0])
+        for what, expected, got in (
+            ("scenes a shard", shard_scenes, len(shard.parents)),
+            ("pixels a side", size, shard.images.shape[1]),
+        ):
+            if expected != got:
+                raise WesamError(f"pool {self.folder}: expected {expected} {what}, got {got}; give another folder")
 
     def __len__(self) -> int:
         return len(self.names) * self.shard_size

@@ -42,15 +42,17 @@ class PretrainConfig(BaseModel):
 
     out: Path = Field(default=Path("runs/pretrain"), description="run folder: checkpoints, curve, exported model")
     pool: Path = Field(default=Path("runs/pool"), description="folder of scenes drawn ahead")
-    pool_shards: int = Field(default=64, description="shards drawn if the pool is smaller")
-    shard_scenes: int = Field(default=256, description="scenes a shard")
-    workers: int = Field(default=2, description="processes that draw the pool")
+    pool_shards: int = Field(default=64, ge=1, description="shards drawn if the pool is smaller")
+    shard_scenes: int = Field(default=256, ge=1, description="scenes a shard")
+    workers: int = Field(default=2, ge=1, description="processes that draw the pool")
     network: NetworkConfig = Field(default_factory=lambda: NetworkConfig(), description="size of the model")
     seed: int = Field(default=0, description="of weights, batches and prompts")
-    steps: int = Field(default=8000, description="optimiser steps in all")
-    images: int = Field(default=8, description="images a process and step")
-    instances: int = Field(default=8, description="instances an image: half asked by box, half by points")
-    extra: int = Field(default=2, description="instances an image in the rotating third kind of prompt")
+    steps: int = Field(default=8000, ge=1, description="optimiser steps in all")
+    images: int = Field(default=8, ge=1, description="images a process and step")
+    instances: int = Field(default=8, ge=4, description="instances an image: half asked by box, half by points")
+    extra: int = Field(
+        default=2, ge=1, description="instances an image in the rotating third kind of prompt; at most half of them"
+    )
     matrix_rate: float = Field(default=2e-3, description="learning rate of matrices (Muon)")
     rate: float = Field(default=1e-3, description="learning rate of everything else (AdamW)")
     patch_rate: float = Field(default=1e-4, description="learning rate of the patch embedding (AdamW)")
@@ -69,13 +71,20 @@ class PretrainConfig(BaseModel):
     compiled: bool = Field(
         default=False, description="torch.compile (needs a C++ compiler): a step takes a quarter less time on a CPU"
     )
-    save_every: int = Field(default=250, description="steps between checkpoints")
-    probe_every: int = Field(default=1000, description="steps between probes")
-    probe_scenes: int = Field(default=48, description="held-out scenes of each probe; 0 probes nothing")
+    save_every: int = Field(default=250, ge=1, description="steps between checkpoints")
+    probe_every: int = Field(default=1000, ge=1, description="steps between probes")
+    probe_scenes: int = Field(default=48, ge=0, description="held-out scenes of each probe; 0 probes nothing")
     packs: dict[str, Path] = Field(
         default_factory=dict, description="COCO packs whose test masks are reported, never used to choose"
     )
     max_minutes: float | None = Field(default=None, description="stop, with a checkpoint, after this time")
+
+
+# What a run that was begun may go on with another value of: where and how it runs, and how long.
+_MAY_CHANGE = {
+    "out", "pool", "workers", "steps", "cooldown", "compiled", "save_every", "probe_every", "probe_scenes", "packs",
+    "max_minutes",
+}  # fmt: skip
 
 
 def load_config(path: Path) -> PretrainConfig:
@@ -93,8 +102,10 @@ def load_config(path: Path) -> PretrainConfig:
 def pretrain(config: PretrainConfig) -> Path:
     """Train (or go on training) and return the folder of the exported model.
 
-    The state after step n depends on the config and n alone: an interrupted run ends with the same weights, up to
-    rounding.
+    The state after step n depends on the config and n alone: an interrupted run ends with the same weights.
+
+    Raises:
+        WesamError: if the run folder holds a run of other settings, or the pool is of other scenes.
     """
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "0")) or torch.get_num_threads())
     accelerator = Accelerator(
@@ -105,6 +116,9 @@ def pretrain(config: PretrainConfig) -> Path:
     )
     set_seed(config.seed)
     config.out.mkdir(parents=True, exist_ok=True)
+    state_path = config.out / "state.pt"
+    if state_path.exists():
+        _refuse_another(config, load_config(config.out / "config.yaml"))
     if accelerator.is_main_process:
         (config.out / "config.yaml").write_text(yaml.safe_dump(json.loads(config.model_dump_json()), sort_keys=False))
         if len(list(config.pool.glob("*.parents.json"))) < config.pool_shards:
@@ -117,11 +131,11 @@ def pretrain(config: PretrainConfig) -> Path:
             )
     accelerator.wait_for_everyone()
     pool = Pool(config.pool)
+    pool.expect(config.shard_scenes, config.network.image_size)
 
     net = PretrainNet(config.network, config.extra, config.bf16, config.compiled).to(accelerator.device)
     optimizers = _optimizers(net, config)
     average = {name: value.detach().clone() for name, value in net.sam.state_dict().items()}
-    state_path = config.out / "state.pt"
     step = 0
     if state_path.exists():
         state = torch.load(state_path, map_location="cpu", weights_only=True)
@@ -187,6 +201,16 @@ def pretrain(config: PretrainConfig) -> Path:
     return config.out / "model"
 
 
+def _refuse_another(config: PretrainConfig, begun: PretrainConfig) -> None:
+    """Raises WesamError if a run that was begun cannot go on with a config."""
+    for name in sorted(PretrainConfig.model_fields.keys() - _MAY_CHANGE):
+        if getattr(config, name) != getattr(begun, name):
+            raise WesamError(
+                f"{config.out}: {name}: expected {getattr(begun, name)}, with which the run there was begun, got "
+                f"{getattr(config, name)}; give another folder"
+            )
+
+
 def _optimizers(net: PretrainNet, config: PretrainConfig) -> list[torch.optim.Optimizer]:
     """Muon for the matrices of attention and MLPs, AdamW for the rest (Jordan et al. 2024)."""
     matrices, patch, rest = [], [], []
@@ -195,7 +219,7 @@ def _optimizers(net: PretrainNet, config: PretrainConfig) -> list[torch.optim.Op
             patch.append(parameter)
         elif parameter.ndim == 2 and not any(part in name for part in ("rel_pos", "embed", "token")):
             matrices.append(parameter)
-        elif parameter.requires_grad and "shared_" not in name:
+        elif parameter.requires_grad:
             rest.append(parameter)
     return [
         torch.optim.Muon(

@@ -90,8 +90,10 @@ class PretrainNet(nn.Module):
             points, labels = pick_points(batch, few, max(1, count[0] - 1), count[1])
             second = self._ask(features, position, points=points, labels=labels, boxes=boxes[:, few])
         elif third == "mask":
-            scale = 1 + 9 * torch.rand(len(target), target.shape[1], 1, 1, generator=generator)
-            mask = (2 * batch.coarse[:, few] - 1) * scale.to(target.device)
+            shape = (len(target), target.shape[1], 1, 1)
+            mask = (2 * batch.coarse[:, few] - 1) * (
+                1 + 9 * torch.rand(shape, generator=generator, device=target.device)
+            )
             points, labels = pick_points(batch, few, 1, 0)
             with_point = rng.uniform() < 0.3
             second = self._ask(

@@ -5,11 +5,12 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
 
+from wesam.atomic import replaced_folder
 from wesam.errors import WesamError
 from wesam.labels.images import list_images, read_image
 from wesam.untrusted import stay_inside
@@ -34,8 +35,17 @@ CORRUPTIONS = (
     "pixelate",
     "jpeg_compression",
 )
+# Those that draw from a generator of their own, whose seed they take.
+_OWN_GENERATOR = frozenset({"impulse_noise", "glass_blur"})
 # The package asks for the GUI build of OpenCV, which would replace the headless one and needs a screen's libraries.
-_INSTALL = "pip install 'wesam[bench]' && pip install --no-deps imagecorruptions-imaug"
+_INSTALL = "pip install '.[bench]' && pip install --no-deps imagecorruptions-imaug"
+
+# What the formats' own loss would add is kept out of the comparison as far as they allow.
+_LEAST_LOSS: dict[str, dict[str, Any]] = {
+    ".jpg": {"quality": 100, "subsampling": 0},
+    ".jpeg": {"quality": 100, "subsampling": 0},
+    ".webp": {"lossless": True},
+}
 
 
 def corrupt(image: NDArray[np.uint8], name: str, severity: int, seed: int) -> NDArray[np.uint8]:
@@ -53,18 +63,16 @@ def corrupt(image: NDArray[np.uint8], name: str, severity: int, seed: int) -> ND
     Raises:
         WesamError: for an unknown name or severity, a too small image, or if the extra is not installed.
     """
-    if name not in CORRUPTIONS:
-        raise WesamError(f"corruption: expected one of {', '.join(CORRUPTIONS)}, got {name!r}")
-    if severity not in range(1, 6):
-        raise WesamError(f"severity: expected 1 to 5, got {severity}")
+    _check(name, severity)
     if min(image.shape[:2]) < 32:
         raise WesamError(f"corruption: expected an image of at least 32 x 32 pixels, got {image.shape[:2]}")
     try:
         import imagecorruptions
     except ImportError as error:
         raise WesamError(f"corruptions need an extra package: {_INSTALL}") from error
-    np.random.seed(seed)  # the package draws from NumPy's global generator
-    corrupted: NDArray[np.uint8] = imagecorruptions.corrupt(image, corruption_name=name, severity=severity)
+    np.random.seed(seed)  # most of the package draws from NumPy's global generator
+    own = {"seed": seed} if name in _OWN_GENERATOR else {}
+    corrupted: NDArray[np.uint8] = imagecorruptions.corrupt(image, corruption_name=name, severity=severity, **own)
     return corrupted
 
 
@@ -82,24 +90,34 @@ def corrupt_folder(
         The number of images written.
 
     Raises:
-        WesamError: if the folder has no images, `out` is not empty, or an image cannot be read.
+        WesamError: if the folder has no images, `out` is not empty, or an image cannot be read or corrupted. Nothing is
+            left behind then.
     """
+    _check(name, severity)
     paths = list_images(images)
     if not paths:
         raise WesamError(f"{images}: expected images, found none")
     if out.exists() and any(out.iterdir()):
         raise WesamError(f"{out}: expected a new or empty folder, got one that holds files")
-    for path in paths:
-        relative = path.relative_to(images)
-        image_seed = zlib.crc32(f"{seed}/{relative.as_posix()}/{name}".encode())
-        target = out / relative
-        target.parent.mkdir(parents=True, exist_ok=True)
-        picture = Image.fromarray(corrupt(read_image(stay_inside(path, images)), name, severity, image_seed))
-        # JPEG's own loss is kept out of the comparison as far as the format allows.
-        if target.suffix.lower() in {".jpg", ".jpeg"}:
-            picture.save(target, quality=100, subsampling=0)
-        else:
-            picture.save(target)
-        if on_image is not None:
-            on_image(target)
+    with replaced_folder(out) as partial:
+        for path in paths:
+            relative = path.relative_to(images)
+            image_seed = zlib.crc32(f"{seed}/{relative.as_posix()}/{name}".encode())
+            image = read_image(stay_inside(path, images))
+            try:
+                picture = Image.fromarray(corrupt(image, name, severity, image_seed))
+            except WesamError as error:
+                raise WesamError(f"{path}: {error}") from error
+            target = partial / relative
+            target.parent.mkdir(parents=True, exist_ok=True)
+            picture.save(target, **_LEAST_LOSS.get(target.suffix.lower(), {}))
+            if on_image is not None:
+                on_image(out / relative)
     return len(paths)
+
+
+def _check(name: str, severity: int) -> None:
+    if name not in CORRUPTIONS:
+        raise WesamError(f"corruption: expected one of {', '.join(CORRUPTIONS)}, got {name!r}")
+    if severity not in range(1, 6):
+        raise WesamError(f"severity: expected 1 to 5, got {severity}")
