@@ -7,3 +7,7 @@ class WesamError(ValueError):
 
 class NonFiniteLossError(WesamError):
     """A loss became NaN or infinite; the message names the step and the samples of the batch."""
+
+
+class WesamWarning(UserWarning):
+    """Something that works, and that the user most likely did not mean."""

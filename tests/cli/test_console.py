@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import pytest
 
 from wesam.cli.console import reported
-from wesam.errors import WesamError
+from wesam.errors import WesamError, WesamWarning
 
 
 def test_a_mistake_is_one_message(capsys: pytest.CaptureFixture[str]) -> None:
@@ -37,3 +38,9 @@ def test_a_file_that_cannot_be_written_is_named(tmp_path: Path, capsys: pytest.C
     assert str(tmp_path / "file" / "folder") in capsys.readouterr().err
     with pytest.raises(OSError, match="of no file"), reported():
         raise OSError("of no file")
+
+
+def test_a_warning_of_ours_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with reported():
+        warnings.warn("runs/[a]: expected other weights", WesamWarning, stacklevel=1)
+    assert capsys.readouterr().err == "warning: runs/[a]: expected other weights\n"

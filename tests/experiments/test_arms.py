@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from tests.tiny import tiny_sam
 from wesam.errors import WesamError
 from wesam.experiments.arms import Arm, Bench
 from wesam.labels.check import load_samples
@@ -41,12 +43,29 @@ def test_simulated_labels_are_written_once_and_adapted_from(bench: Bench) -> Non
 def test_a_prompt_asked_for_later_is_added_to_the_scores(bench: Bench) -> None:
     bench.source(["box"])
     path = bench.out / "source.json"
-    kept = [{**row, "miou": 1.0} for row in json.loads(path.read_text())]
-    path.write_text(json.dumps(kept))
+    kept = json.loads(path.read_text())
+    path.write_text(json.dumps({**kept, "rows": [{**row, "miou": 1.0} for row in kept["rows"]]}))
     rows = bench.source(["mask", "box"])
     assert {row["miou"] for row in rows if row["prompt"] == "box"} == {1.0}
     assert [row["arm"] for row in rows if row["prompt"] == "mask"] == ["source"]
     assert {row["prompt"] for row in bench.source(["mask"])} == {"mask"}
+
+
+@pytest.mark.parametrize("change", ["model", "masks", "tile"])
+def test_scores_of_another_model_or_pack_are_not_taken_for_these(bench: Bench, change: str, tmp_path: Path) -> None:
+    bench.source(["box"])
+    assert replace(bench).source(["box"])
+    if change == "model":
+        tiny_sam(seed=1).save_pretrained(tmp_path / "another")
+        bench = replace(bench, model=str(tmp_path / "another"))
+    elif change == "masks":
+        masks = json.loads(bench.pack.test_masks.read_text())
+        bench.pack.test_masks.write_text(json.dumps({**masks, "annotations": masks["annotations"][1:]}))
+        bench = replace(bench)
+    else:
+        bench = replace(bench, tile=32)
+    with pytest.raises(WesamError, match=r"source\.json: expected scores of .*, got those of another model"):
+        bench.source(["box"])
 
 
 def test_a_finished_run_of_other_settings_is_not_taken_for_this_one(bench: Bench) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from torch import Tensor
 from transformers import SamModel
 
 from tests.tiny import tiny_sam, tiny_segmenter
-from wesam.errors import WesamError
+from wesam.errors import WesamError, WesamWarning
 from wesam.segmenters.lora import (
     LoraSettings,
     adapter_parameters,
@@ -279,7 +280,12 @@ def test_saved_adapter_comes_back(tmp_path: Path, target: str) -> None:
     train(segmenter)
     save_adapter(segmenter, tmp_path / "run" / "adapter")
     files = {path.name for path in (tmp_path / "run" / "adapter").iterdir()}
-    assert files == {"adapter_config.json", "adapter_model.safetensors", "lora_settings.json"}
+    assert files == {
+        "adapter_config.json",
+        "adapter_model.safetensors",
+        "lora_settings.json",
+        "source_weights.sha256",
+    }
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["adapter"]
 
     loaded = tiny_segmenter()
@@ -507,3 +513,15 @@ def test_one_adapter_at_a_time(tmp_path: Path) -> None:
         attach_adapter(segmenter, tmp_path / "adapter")
     with pytest.raises(ValueError, match="with an adapter"):
         save_adapter(tiny_segmenter(), tmp_path / "none")
+
+
+@pytest.mark.parametrize("target", ["qkv", "all-linear"])
+def test_an_adapter_on_other_weights_than_its_own_is_told(tmp_path: Path, target: str) -> None:
+    segmenter = SamSegmenter(tiny_sam(), name="first")
+    add_lora(segmenter, LoraSettings.model_validate({"target": target}), seed=0)
+    save_adapter(segmenter, tmp_path / "adapter")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", WesamWarning)
+        attach_adapter(tiny_segmenter(), tmp_path / "adapter")
+    with pytest.warns(WesamWarning, match=r"expected the weights of first, .* got others .* in tiny"):
+        attach_adapter(tiny_segmenter(seed=1), tmp_path / "adapter")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import (
@@ -19,7 +20,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from wesam.errors import WesamError
+from wesam.errors import WesamError, WesamWarning
 
 if TYPE_CHECKING:
     from wesam.adaptation import AdaptResult
@@ -42,7 +43,8 @@ def reported(on_interrupt: str = "stopped") -> Iterator[None]:
 
     logging.disable_progress_bar()  # bars for loading a few tensors would bury our own
     try:
-        yield
+        with _own_warnings_as_lines():
+            yield
     except WesamError as error:
         errors.print(f"error: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
         sys.exit(1)
@@ -55,6 +57,22 @@ def reported(on_interrupt: str = "stopped") -> Iterator[None]:
     except KeyboardInterrupt:
         errors.print(on_interrupt, markup=False, soft_wrap=True)
         sys.exit(130)
+
+
+@contextmanager
+def _own_warnings_as_lines() -> Iterator[None]:
+    """Without the line of code that a warning comes from, which means nothing to a user."""
+    with warnings.catch_warnings():
+        show = warnings.showwarning
+
+        def line(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+            if issubclass(category, WesamWarning):
+                errors.print(f"warning: {message}", style="yellow", highlight=False, markup=False, soft_wrap=True)
+            else:
+                show(message, category, *where, **more)
+
+        warnings.showwarning = line
+        yield
 
 
 @contextmanager

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +23,10 @@ from wesam.evaluation.scores import TRIVIAL_METHODS
 from wesam.experiments.domain import Domain
 from wesam.experiments.pack import Pack, folder_name
 from wesam.labels.check import load_samples
+from wesam.labels.images import list_images
 from wesam.prompts.simulated_set import SimulationSettings
 from wesam.prompts.weak_labels import PromptKind
+from wesam.segmenters.fingerprint import fingerprint
 from wesam.segmenters.load import load_segmenter
 from wesam.training.config import RunConfig, describe, make_config
 from wesam.training.run_folder import RunFolder
@@ -100,7 +104,7 @@ class Bench:
         """Scores of one arm, which is run first unless it was before.
 
         Raises:
-            WesamError: if its folder holds a run of other settings, or something is wrong with these.
+            WesamError: if its folder holds a run of another model or other settings, or these are wrong.
         """
         folder = self.out / folder_name(arm.name) / f"seed-{seed}"
         config = self._config(arm, seed, folder)
@@ -160,16 +164,33 @@ class Bench:
             shutil.rmtree(kept)
         return path
 
+    @cached_property
+    def _inputs(self) -> str:
+        """A hash of what scores depend on beside the adapter: the model's weights, the pack, the tiles."""
+        total = hashlib.sha256(fingerprint(load_segmenter(self.model)))
+        for labels in (self.pack.weak, self.pack.train_masks, self.pack.test_masks):
+            total.update(labels.read_bytes())
+        sizes = {path.name: path.stat().st_size for path in list_images(self.pack.images)}
+        total.update(json.dumps([self.tile, sizes]).encode())
+        return total.hexdigest()
+
     def _scored(self, path: Path, adapter: Path | None, prompts: Sequence[PromptKind], name: str) -> list[Row]:
         """From disk, and from the network for prompts that were not scored before."""
-        rows: list[Row] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+        of = self._inputs
+        kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"of": of, "rows": []}
+        if kept["of"] != of:
+            raise WesamError(
+                f"{path}: expected scores of {self.model} on {self.pack.images}, got those of another model, "
+                f"other images or labels, which have been there before; give another folder for the runs"
+            )
+        rows: list[Row] = kept["rows"]
         missing = [prompt for prompt in prompts if prompt not in {row["prompt"] for row in rows}]
         if missing:
             tests, _ = load_samples(self.pack.images, self.pack.test_masks)
             rows += _score(self.model, adapter, tests, missing, self.tile, name)
             path.parent.mkdir(parents=True, exist_ok=True)
             with replaced_file(path) as partial:
-                partial.write_text(json.dumps(rows, indent=1), encoding="utf-8")
+                partial.write_text(json.dumps({"of": of, "rows": rows}, indent=1), encoding="utf-8")
         return [row for row in rows if row["prompt"] in prompts]
 
 

@@ -18,7 +18,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from wesam.atomic import replaced_folder
-from wesam.errors import WesamError
+from wesam.errors import WesamError, WesamWarning
+from wesam.segmenters.fingerprint import source_fingerprint
 from wesam.segmenters.query_value import hold_query_value_structure
 from wesam.segmenters.sam import SamSegmenter
 
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
 
 _CONFIG = "adapter_config.json"
 _WEIGHTS = "adapter_model.safetensors"
-_SETTINGS = "lora_settings.json"  # ours; peft and others pass over it
+# Ours; peft and others pass over them.
+_SETTINGS = "lora_settings.json"
+_SOURCE = "source_weights.sha256"
 
 _QKV = r"vision_encoder\.layers\.\d+\.attn\.qkv"
 _ALL_LINEAR = r"vision_encoder\.layers\.\d+\.(attn\.(qkv|proj)|mlp\.lin[12])"
@@ -219,6 +222,7 @@ def save_adapter(segmenter: SamSegmenter, folder: Path) -> None:
         (partial / "README.md").unlink(missing_ok=True)  # an unfilled form
         if segmenter.lora is not None:
             (partial / _SETTINGS).write_text(segmenter.lora.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        (partial / _SOURCE).write_text(source_fingerprint(segmenter) + "\n", encoding="utf-8")
 
 
 def attach_adapter(segmenter: SamSegmenter, folder: Path, trainable: bool = False) -> None:
@@ -229,6 +233,8 @@ def attach_adapter(segmenter: SamSegmenter, folder: Path, trainable: bool = Fals
         folder: a peft LoRA folder with safetensors weights, made by this package or not.
         trainable: whether its weights take gradients.
 
+    Warns if an adapter made by this package was made from other weights.
+
     Raises:
         ValueError: if the segmenter already has an adapter.
         WesamError: if the folder is not such a folder, or was made for another architecture. The segmenter
@@ -237,6 +243,7 @@ def attach_adapter(segmenter: SamSegmenter, folder: Path, trainable: bool = Fals
     if isinstance(segmenter.network, PeftModel):
         raise ValueError(f"expected a segmenter without an adapter, got one that has one: {segmenter.name}")
     config, state, settings = _read_adapter(folder)
+    made_on = config.base_model_name_or_path
     try:
         _inject(segmenter, config)
     except ValueError as error:  # peft's word for "no layer of this name"
@@ -246,6 +253,14 @@ def attach_adapter(segmenter: SamSegmenter, folder: Path, trainable: bool = Fals
     except WesamError:
         segmenter.network = segmenter.network.unload()
         raise
+    source = folder / _SOURCE
+    if source.is_file() and source.read_text(encoding="utf-8").strip() != source_fingerprint(segmenter):
+        warnings.warn(
+            f"{folder}: expected the weights of {made_on}, which this adapter is of, got others of the same "
+            f"shapes in {segmenter.name}; its masks may be bad",
+            WesamWarning,
+            stacklevel=2,
+        )
     segmenter.lora = settings
     for _, parameter in adapter_parameters(segmenter):
         parameter.requires_grad_(trainable)
