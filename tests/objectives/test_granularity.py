@@ -75,3 +75,15 @@ def test_a_fit_that_is_hardly_better_changes_nothing() -> None:
         box = Prompts(boxes=torch.tensor([[8.0, 8, 55, 40]]))
         taken = consistent_logits(logits, segmenter, torch.zeros(1), box, torch.zeros(1).long(), None)
     assert torch.equal(taken, logits)
+
+
+def test_a_prompt_with_a_mask_keeps_the_single_mask_output() -> None:
+    segmenter = tiny_segmenter()
+    several = MultimaskPrediction(torch.where(CANDIDATES[:, 1:], 5.0, -5.0).expand(2, -1, -1, -1), torch.zeros(2, 3))
+    drawn = torch.stack([torch.where(WHOLE, 6.0, -6.0), torch.full((GRID, GRID), NAN)])
+    prompts = Prompts(boxes=torch.tensor([[16.0, 16, 32, 32]] * 2), masks=drawn)
+    with patch.object(segmenter, "decode_multimask", return_value=several):
+        logits = torch.where(PART, 1.0, -1.0)[None].expand(2, -1, -1)
+        taken = consistent_logits(logits, segmenter, torch.zeros(1), prompts, torch.zeros(2).long(), None)
+    assert torch.equal(taken[0], logits[0])
+    assert torch.equal(taken[1] > 0, WHOLE)

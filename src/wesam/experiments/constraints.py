@@ -39,12 +39,12 @@ _CLIP = ("with clip", "objective.box_clip=true")
 _POINTS = ("with point loss", "objective.point_weight=1")
 _COARSE = ("with coarse loss", "objective.coarse_weight=1")
 _GRANULARITY = ("with granularity", "objective.granularity=label")
-# Only what a label can feel: an object with clicks alone has no box to project on.
+# Only what a label can feel: an object with clicks alone has no box to project on, and a mask prompt no granularity.
 _CHANGES: dict[str, tuple[tuple[str, str], ...]] = {
     "box": (_NO_PROJECTION, _CLIP, _GRANULARITY),
     "point": (_POINTS, _GRANULARITY),
     "1 point": (_POINTS, _GRANULARITY),
-    "mask": (_NO_PROJECTION, _CLIP, _COARSE, _GRANULARITY),
+    "mask": (_NO_PROJECTION, _CLIP, _COARSE),
     AUTOMATIC: (_NO_PROJECTION, _CLIP, _GRANULARITY),
 }
 ARMS: dict[str, tuple[Arm, ...]] = {

@@ -27,8 +27,9 @@ def consistent_logits(
 ) -> Tensor:
     """Of SAM's 3 + 1 answers (Kirillov et al. 2023, arXiv 2304.02643) the one that fits each label best.
 
-    Where no other fits clearly better (`consistency` higher by more than 0.05) the single-mask output stays. Nothing
-    here has gradients.
+    Where no other fits clearly better (`consistency` higher by more than 0.05) the single-mask output stays. So it does
+    for prompts with a mask: they leave no doubt which object is meant, and SAM is not trained to give several answers to
+    them. Nothing here has gradients.
 
     Args:
         single: mask logits of the single-mask output, (N, m, m).
@@ -43,6 +44,8 @@ def consistent_logits(
         answers = torch.cat([single.detach()[:, None], several], 1)
         fit = consistency(answers > 0, prompts, outlines, segmenter.input_size)
         fit[:, 0] += _MARGIN
+        if prompts.masks is not None:
+            fit[~prompts.masks[:, 0, 0].isnan(), 0] = torch.inf
         return answers[torch.arange(len(answers), device=answers.device), fit.argmax(1)]
 
 
