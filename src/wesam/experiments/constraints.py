@@ -39,7 +39,7 @@ _CLIP = ("with clip", "objective.box_clip=true")
 _POINTS = ("with point loss", "objective.point_weight=1")
 _COARSE = ("with coarse loss", "objective.coarse_weight=1")
 _GRANULARITY = ("with granularity", "objective.granularity=label")
-# Only what a label can feel: an object with clicks alone has no box to project on, and a mask prompt no granularity.
+# Only what a label can feel: clicks alone have no box to project on, and a mask prompt no granularity to choose.
 _CHANGES: dict[str, tuple[tuple[str, str], ...]] = {
     "box": (_NO_PROJECTION, _CLIP, _GRANULARITY),
     "point": (_POINTS, _GRANULARITY),
