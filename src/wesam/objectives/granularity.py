@@ -28,8 +28,8 @@ def consistent_logits(
     """Of SAM's 3 + 1 answers (Kirillov et al. 2023, arXiv 2304.02643) the one that fits each label best.
 
     Where no other fits clearly better (`consistency` higher by more than 0.05) the single-mask output stays. So it does
-    for prompts with a mask: they leave no doubt which object is meant, and SAM is not trained to give several answers to
-    them. Nothing here has gradients.
+    for prompts with a mask: they leave no doubt which object is meant, and SAM is not trained to give several answers
+    to them. Nothing here has gradients.
 
     Args:
         single: mask logits of the single-mask output, (N, m, m).
