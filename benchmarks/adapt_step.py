@@ -32,7 +32,8 @@ from wesam.segmenters.sam import SamSegmenter
 from wesam.types import Prompts
 from wesam.views.batch import Batch
 
-ARMS = ("plain", "wesam", "wesam-cached", "wesam-bf16", "wesam-bf16-cached")
+# "wesam" are the paper's losses and teacher, as the plain loop has them; "default" is what the package does.
+ARMS = ("plain", "wesam", "wesam-cached", "wesam-bf16", "wesam-bf16-cached", "default", "default-single")
 
 
 def make_segmenter(model: str, precision: str, device: str) -> SamSegmenter:
@@ -67,15 +68,7 @@ def make_batch(segmenter: SamSegmenter, images: int, instances: int, device: str
 class OurLoop:
     """The package's objective and optimiser, as the training loop drives them."""
 
-    def __init__(self, segmenter: SamSegmenter, cached: bool) -> None:
-        # The paper's losses and teacher, as the plain loop has them.
-        settings = WesamSettings(
-            teacher="shared",
-            contrastive_weight=1,
-            box_projection_weight=0,
-            box_clip=False,
-            anchor_cache_mb=256 if cached else 0,
-        )
+    def __init__(self, segmenter: SamSegmenter, settings: WesamSettings) -> None:
         self.objective = WesamObjective(segmenter, settings)
         self.parameters = [parameter for _, parameter in adapter_parameters(segmenter)]
         self.optimiser = torch.optim.Adam(self.parameters, lr=1e-4, weight_decay=1e-4)
@@ -92,10 +85,23 @@ class OurLoop:
         return losses
 
 
+def settings_of(arm: str) -> WesamSettings:
+    if arm.startswith("default"):
+        return WesamSettings(granularity="single" if "single" in arm else "label")
+    return WesamSettings(
+        teacher="shared",
+        contrastive_weight=1,
+        box_projection_weight=0,
+        box_clip=False,
+        granularity="single",
+        anchor_cache_mb=256 if "cached" in arm else 0,
+    )
+
+
 def make_loop(arm: str, arguments: argparse.Namespace, instances: int) -> tuple[Any, Batch]:
     segmenter = make_segmenter(arguments.model, "bf16" if "bf16" in arm else "fp32", arguments.device)
     batch = make_batch(segmenter, arguments.images, instances, arguments.device)
-    loop = PlainLoop(segmenter) if arm == "plain" else OurLoop(segmenter, cached="cached" in arm)
+    loop = PlainLoop(segmenter) if arm == "plain" else OurLoop(segmenter, settings_of(arm))
     return loop, batch
 
 

@@ -36,7 +36,7 @@ PAPER = MENDED.model_copy(
 def slow_losses(
     segmenter: SamSegmenter, teacher: dict[str, Tensor], batch: Batch, s: WesamSettings
 ) -> dict[str, float]:
-    """The formulas again: image by image, prompt by prompt, in plain floats.
+    """The formulas again, of single-mask outputs: image by image, prompt by prompt, in plain floats.
 
     Args:
         teacher: adapter weights whose masks are the pseudo-labels.
@@ -183,6 +183,7 @@ def touching(box: list[float], slack: float, size: int) -> Tensor:
     ids=["default", "mended", "paper", "ema", "knowledge", "weights", "soft", "weighted", "soft and weighted"],
 )
 def test_equals_the_slow_formulas(settings: WesamSettings) -> None:
+    settings = settings.model_copy(update={"granularity": "single"})
     batch, segmenter = make_batch((3, 1)), adapted_segmenter(seed=1)
     objective = WesamObjective(segmenter, settings)
     teacher = adapter_state(segmenter)
@@ -207,7 +208,12 @@ def test_the_anchors_weight_moves_in_a_straight_line() -> None:
 def test_points_and_outlines_equal_the_slow_formulas() -> None:
     batch, segmenter = with_points_and_outlines(make_batch((3, 1))), adapted_segmenter(seed=1)
     settings = WesamSettings(
-        point_weight=0.5, points_of_others=False, coarse_weight=0.25, coarse_band=0, teacher="shared"
+        point_weight=0.5,
+        points_of_others=False,
+        coarse_weight=0.25,
+        coarse_band=0,
+        teacher="shared",
+        granularity="single",
     )
     losses = WesamObjective(segmenter, settings)(batch)
     expected = slow_losses(segmenter, adapter_state(segmenter), batch, settings)

@@ -43,6 +43,7 @@ def test_the_loss_curve_has_not_moved(image_set: ImageSet, model_folder: Path, t
             "contrastive_form": "summed",
             "box_projection_weight": 0.5,
             "box_clip": True,
+            "granularity": "single",
         },
     )
     rows = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]

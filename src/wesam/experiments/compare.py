@@ -10,7 +10,7 @@ What the labels teach, from other labels than the pack's boxes (`prompts.simulat
       --arm "wrong 30: simulate.wrong=0.3" --arm "missing 30: simulate.missing=0.3"
     python -m wesam.experiments.compare ... --set simulate.kind=point --set simulate.positives=1 \\
       --set simulate.negatives=0 --arm "prompt alone" --arm "points: objective.point_weight=1" \\
-      --arm "granularity: objective.granularity=label"
+      --arm "no granularity: objective.granularity=single"
 
 A pack is a folder with `images/`, `weak_train.json` (boxes alone), `instances_train.json` (masks of the same images,
 for the supervised arm and for simulated labels) and `instances_test.json` (masks, for scoring only). Every arm sees the

@@ -160,10 +160,10 @@ class WesamSettings(BaseModel):
         "its area), and than one cell of the mask grid, nothing is known (chosen here)",
     )
     granularity: Granularity = Field(
-        default="single",
-        description="which of SAM's answers teacher and anchor give: the single-mask output (paper), or, of that and "
-        "the three multimask outputs, the one that fits the label best (`label`; a second decoder pass), which "
-        "gained 0.23 with boxes and lost with outlines (docs/experiments/2026-11-23-constraints.md)",
+        default="label",
+        description="which of SAM's answers teacher and anchor give: the single-mask output (`single`; paper), or, of "
+        "that and the three multimask outputs, the one that fits the label best (`label`; a second decoder pass "
+        "without gradients), better with boxes on 6 of 7 domains (docs/experiments/2026-11-23-constraints.md)",
     )
 
     ignore_padding: bool = Field(

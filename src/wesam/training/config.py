@@ -49,6 +49,7 @@ PRESETS: dict[str, dict[str, Any]] = {
             "contrastive_weight": 1.0,
             "box_projection_weight": 0.0,
             "box_clip": False,
+            "granularity": "single",
             "ignore_padding": False,
             "contrastive_form": "summed",
             "background_negative": False,
