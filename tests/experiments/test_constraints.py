@@ -44,6 +44,7 @@ def test_table_has_a_column_for_each_domain_and_what_a_change_adds() -> None:
         row("box without projection", "one", 1, 1.5),
         row("box without projection", "two", 0, 0.0),
         row("box without projection", "two", 1, 7.0),
+        row("box without projection", "three", 0, 0.254),
         row("mask with clip", "two", 0, 0.25),
         row("mask with clip", "two", 0, 9.0, "point"),
     ]
@@ -51,7 +52,7 @@ def test_table_has_a_column_for_each_domain_and_what_a_change_adds() -> None:
         "| labels, change | one | two | three | mean change |",
         "| --- | ---: | ---: | ---: | ---: |",
         "| box | +1.50 ± 0.71 | -0.50 | +0.25 |  |",
-        "| box without projection | +1.50 | +3.50 ± 4.95 |  | +0.00 (1 of 2 up) |",
+        "| box without projection | +1.50 | +3.50 ± 4.95 | +0.25 | +0.00 (1 of 3 up) |",
         "| mask with clip |  | +0.25 |  |  |",
     ]
 

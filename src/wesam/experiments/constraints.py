@@ -75,7 +75,7 @@ def table(rows: list[Row], prompt: PromptKind) -> str:
     """Markdown: an arm a row, a domain a column, mean ± standard deviation over seeds of the gain with one test prompt.
 
     The last column is what the arm's change adds: gain less that of the same labels without the change, mean over the
-    seeds of a domain that both have, then over domains, and on how many of these it is above 0.
+    seeds of a domain that both have, then over domains, and on how many of these it is above 0 as it is printed.
     """
     asked = [row for row in rows if row["prompt"] == prompt]
     domains = list(dict.fromkeys(row["domain"] for row in asked))
@@ -89,7 +89,7 @@ def table(rows: list[Row], prompt: PromptKind) -> str:
             for gains, without in zip(own, base, strict=True)
             if gains.keys() & without.keys()
         ]
-        up = sum(value > 0 for value in added)
+        up = sum(round(value, 2) > 0 for value in added)
         change = f"{statistics.mean(added):+.2f} ({up} of {len(added)} up)" if added else ""
         lines.append([arm, *(markdown.difference(list(gains.values())) for gains in own), change])
     return markdown.table(["labels, change", *domains, "mean change"], lines)
