@@ -89,6 +89,8 @@ def test_a_path_that_exists_wins_over_a_name(folder: Path, monkeypatch: pytest.M
 def test_precision_and_device() -> None:
     assert load._precision("auto", torch.device("cpu")) == "fp32"
     assert load._precision("bf16", torch.device("cpu")) == "bf16"
+    with pytest.raises(WesamError, match="precision: expected auto, fp32, bf16 or fp16, got float16"):
+        load._precision("float16", torch.device("cpu"))  # type: ignore[arg-type]
     assert load._device("cpu") == torch.device("cpu")
     with pytest.raises(WesamError, match=r"device: expected auto or a device of this machine, got gpu"):
         load._device("gpu")

@@ -136,7 +136,9 @@ def _write(path: Path, kind: str) -> None:
     elif kind == "list":
         torch.save([torch.zeros(1)], path)
     elif kind == "training checkpoint":
-        torch.save({"model": {}, "epoch": 3}, path)
+        torch.save({"weights": {}, "epoch": 3}, path)
+    elif kind == "numbered":
+        torch.save({1: "one", 2: torch.zeros(1)}, path)
     elif kind == "another network":
         torch.save({"conv1.weight": torch.zeros(3)}, path)
 
@@ -149,7 +151,8 @@ def _write(path: Path, kind: str) -> None:
         ("truncated", "tensors only"),
         ("pickle", "expected an original SAM checkpoint"),
         ("list", "tensors by name.*got list"),
-        ("training checkpoint", r"got keys \['epoch', 'model'\]"),
+        ("training checkpoint", r"got keys \['epoch', 'weights'\]"),
+        ("numbered", r"got keys \['1', '2'\]"),
         ("another network", "image_encoder.patch_embed.proj.weight.*got 1 tensors: conv1.weight"),
     ],
 )
@@ -158,6 +161,15 @@ def test_files_that_are_not_sam(tmp_path: Path, kind: str, message: str) -> None
     _write(path, kind)
     with pytest.raises(WesamError, match=rf"bad\.pth: .*{message}"):
         load_official(path)
+
+
+@pytest.mark.parametrize(("wrapper", "prefix"), [("model", ""), ("state_dict", "module."), (None, "module.")])
+def test_weights_that_training_code_has_wrapped_are_found(tmp_path: Path, wrapper: str | None, prefix: str) -> None:
+    state = to_official(tiny_sam())
+    wrapped = {prefix + name: tensor for name, tensor in state.items()}
+    torch.save(wrapped if wrapper is None else {wrapper: wrapped, "epoch": 3}, tmp_path / "medical.pth")
+    for name, tensor in to_official(load_official(tmp_path / "medical.pth")).items():
+        assert torch.equal(tensor, state[name]), name
 
 
 def test_missing_unknown_and_misshapen_tensors_are_named() -> None:

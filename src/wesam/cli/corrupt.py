@@ -16,9 +16,9 @@ def corrupt(
     out: Annotated[Path, typer.Option("--out", help="New folder for the corrupted copies.", metavar="DIR")],
     corruption: Annotated[str, typer.Option("--corruption", help="One of the 15 of ImageNet-C, e.g. fog.")],
     severity: Annotated[int, typer.Option("--severity", min=1, max=5)] = 5,
-    seed: Annotated[int, typer.Option("--seed")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0)] = 0,
 ) -> None:
-    """Write a corrupted copy of an image folder (ImageNet-C); its labels fit the copy too."""
+    """Write a corrupted copy of an image folder (ImageNet-C); its labels fit the copy too (elastic_transform moves pixels a little)."""
     from wesam.views.corruptions import corrupt_folder
 
     count = corrupt_folder(images, out, corruption, severity, seed)

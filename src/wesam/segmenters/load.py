@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 from safetensors import SafetensorError
@@ -141,6 +141,8 @@ def _device(device: str) -> torch.device:
 
 
 def _precision(precision: Literal["auto", "fp32", "bf16", "fp16"], device: torch.device) -> Precision:
+    if precision not in ("auto", *get_args(Precision)):
+        raise WesamError(f"precision: expected auto, fp32, bf16 or fp16, got {precision}")
     if precision != "auto":
         return precision
     if device.type != "cuda":

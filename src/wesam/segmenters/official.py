@@ -58,6 +58,11 @@ def official_name(name: str, iou_head_depth: int = 3) -> str:
     return name
 
 
+# Where training code puts the weights, and what torch's DistributedDataParallel puts before their names.
+_WRAPPERS = ("model", "state_dict", "model_state_dict")
+_DDP = "module."
+
+
 def load_official(path: Path) -> SamModel:
     """Reads an original `.pth`; the architecture (vit_b, vit_l, vit_h or reduced) comes from its shapes.
 
@@ -74,6 +79,7 @@ def load_official(path: Path) -> SamModel:
         raise WesamError(
             f"{path}: expected an original SAM checkpoint (a .pth that holds tensors only), got: {reason}"
         ) from error
+    state = _unwrapped(state)
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
         kind = f"keys {sorted(map(str, state))[:5]}" if isinstance(state, dict) else type(state).__name__
         raise WesamError(f"{path}: expected an original SAM checkpoint (tensors by name), got {kind}")
@@ -81,6 +87,14 @@ def load_official(path: Path) -> SamModel:
         return from_official(state)
     except WesamError as error:
         raise WesamError(f"{path}: {error}") from error
+
+
+def _unwrapped(state: Any) -> Any:
+    """The weights of a checkpoint that training code has put beside its optimiser, or saved from within DDP."""
+    if isinstance(state, dict):
+        state = next((state[name] for name in _WRAPPERS if isinstance(state.get(name), dict)), state)
+        state = {str(name).removeprefix(_DDP): value for name, value in state.items()}
+    return state
 
 
 def from_official(state: Mapping[str, Tensor]) -> SamModel:

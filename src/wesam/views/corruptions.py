@@ -86,6 +86,8 @@ def corrupt_folder(
 ) -> int:
     """Writes a corrupted copy of every image under its own name, so that the folder's labels fit the copy too.
 
+    `elastic_transform` moves pixels a little, and its labels with them are a little off.
+
     Returns:
         The number of images written.
 
