@@ -18,7 +18,7 @@ def corrupt(
     severity: Annotated[int, typer.Option("--severity", min=1, max=5)] = 5,
     seed: Annotated[int, typer.Option("--seed", min=0)] = 0,
 ) -> None:
-    """Write a corrupted copy of an image folder (ImageNet-C); its labels fit the copy too (elastic_transform moves pixels a little)."""
+    """Write a corrupted copy of an image folder (ImageNet-C), which its labels fit; elastic_transform moves pixels."""
     from wesam.views.corruptions import corrupt_folder
 
     count = corrupt_folder(images, out, corruption, severity, seed)
