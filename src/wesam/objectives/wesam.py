@@ -139,7 +139,7 @@ class WesamSettings(BaseModel):
         default=0.0,
         ge=0,
         description="of the cross-entropy of the student at the label's points (arXiv 1506.02106); paper: 0. With 1 "
-        "four domains gained up to 1.3 points and nuclei, small and touching, lost "
+        "most domains gained up to 1.3 points and nuclei, small and touching, lost "
         "(docs/experiments/2026-11-23-constraints.md)",
     )
     points_of_others: bool = Field(
@@ -151,7 +151,7 @@ class WesamSettings(BaseModel):
         default=0.0,
         ge=0,
         description="of the cross-entropy of the student against a coarse mask (polygon, brush), off its border; "
-        "paper: 0. With 1 all domains lost (docs/experiments/2026-11-23-constraints.md)",
+        "paper: 0. With 1 nearly all domains lost (docs/experiments/2026-11-23-constraints.md)",
     )
     coarse_band: float = Field(
         default=0.15,
