@@ -85,8 +85,8 @@ class CandidateCache:
 
     def _file(self, sample: Sample) -> Path:
         key = self._question.copy()
+        key.update(adapter_switches(self._segmenter))
         try:
-            key.update(adapter_switches(self._segmenter))
             key.update(sample.path.read_bytes())
         except OSError as error:
             raise WesamError(f"{sample.path}: expected an image that can be read, got: {error}") from error

@@ -46,17 +46,21 @@ def reported(on_interrupt: str = "stopped") -> Iterator[None]:
         with _own_warnings_as_lines():
             yield
     except WesamError as error:
-        errors.print(f"error: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
+        _complain(f"error: {error}", "red")
         sys.exit(1)
     except OSError as error:
         if error.filename is None:  # of no file that the user gave
             raise
-        message = f"error: {error.filename}: expected a file or folder that can be used, got: {error.strerror}"
-        errors.print(message, style="red", highlight=False, markup=False, soft_wrap=True)
+        _complain(f"error: {error.filename}: expected a file or folder that can be used, got: {error.strerror}", "red")
         sys.exit(1)
     except KeyboardInterrupt:
         errors.print(on_interrupt, markup=False, soft_wrap=True)
         sys.exit(130)
+
+
+def _complain(text: str, colour: str) -> None:
+    """`say`, on the error stream."""
+    errors.print(text, style=colour, markup=False, highlight=False, soft_wrap=True)
 
 
 @contextmanager
@@ -67,7 +71,7 @@ def _own_warnings_as_lines() -> Iterator[None]:
 
         def line(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
             if issubclass(category, WesamWarning):
-                errors.print(f"warning: {message}", style="yellow", highlight=False, markup=False, soft_wrap=True)
+                _complain(f"warning: {message}", "yellow")
             else:
                 show(message, category, *where, **more)
 

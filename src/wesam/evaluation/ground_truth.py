@@ -7,7 +7,7 @@ from pycocotools import mask as coco_mask
 from wesam.errors import WesamError
 from wesam.masks import Rle
 from wesam.prompts.simulated_set import SimulationSettings, simulate_set
-from wesam.prompts.weak_labels import PromptKind
+from wesam.prompts.weak_labels import PromptKind, weak_labels
 from wesam.types import Instance, Sample
 
 
@@ -40,8 +40,9 @@ def scorable(sample: Sample) -> Sample:
 def simulated_prompts(sample: Sample, prompt: PromptKind, seed: int) -> tuple[Instance, ...]:
     """The weak label of each instance of a scorable sample, in order: never the true mask.
 
-    All come from the masks (see `prompts.simulated_set`), whatever boxes and points the labels hold beside them: a
-    tight box, 5 + 5 points, or for "mask" an outline of few corners. So all objects are asked about in the same way.
+    All come from the masks, whatever boxes and points the labels hold beside them: a tight box, 5 + 5 points (see
+    `prompts.weak_labels`), or for "mask" an outline of few corners (see `prompts.simulated_set`). So all objects are
+    asked about in the same way.
 
     Raises:
         WesamError: if the prompt is "auto": where a label holds nothing but a mask, that would prompt with the
@@ -49,4 +50,7 @@ def simulated_prompts(sample: Sample, prompt: PromptKind, seed: int) -> tuple[In
     """
     if prompt == "auto":
         raise WesamError("prompt: expected box, point or mask where ground truth is scored, got auto")
-    return simulate_set(sample, SimulationSettings(kind=prompt), seed).instances
+    if prompt == "mask":
+        return simulate_set(sample, SimulationSettings(kind="mask"), seed).instances
+    masks = [Instance(instance.id, rle=instance.rle, category=instance.category) for instance in sample.instances]
+    return weak_labels(sample.with_instances(masks), prompt, seed).instances

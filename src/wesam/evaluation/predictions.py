@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -98,11 +99,8 @@ class PredictionFolder:
             "categories": [{"id": number, "name": name} for name, number in self._categories.items()],
             "annotations": self._annotations,
         }
-        try:
-            with replaced_file(self.results) as partial:
-                partial.write_text(json.dumps(content) + "\n", encoding="utf-8")
-        except OSError as error:
-            raise WesamError(f"{self.results}: expected a file that can be written, got: {error}") from error
+        with _writing("file", self.results), replaced_file(self.results) as partial:
+            partial.write_text(json.dumps(content) + "\n", encoding="utf-8")
 
     def _annotation(self, image_id: int, instance: Instance, rle: Rle, score: float) -> dict[str, Any]:
         category = self._categories.setdefault(instance.category or "object", len(self._categories) + 1)
@@ -121,17 +119,22 @@ class PredictionFolder:
     def _write_png(self, name: Path, pixels: NDArray[np.uint8] | NDArray[np.uint16]) -> None:
         path = self.root / name
         self._make(path.parent)
-        try:
+        with _writing("file", path):
             Image.fromarray(pixels).save(path)
-        except OSError as error:
-            raise WesamError(f"{path}: expected a file that can be written, got: {error}") from error
 
     @staticmethod
     def _make(folder: Path) -> None:
-        try:
+        with _writing("folder", folder):
             folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise WesamError(f"{folder}: expected a folder that can be written, got: {error}") from error
+
+
+@contextmanager
+def _writing(kind: str, path: Path) -> Iterator[None]:
+    """Within it, a file or folder that cannot be written is the user's mistake, and is named."""
+    try:
+        yield
+    except OSError as error:
+        raise WesamError(f"{path}: expected a {kind} that can be written, got: {error}") from error
 
 
 def instance_map(sample: Sample, masks: Sequence[Rle]) -> NDArray[np.uint16]:

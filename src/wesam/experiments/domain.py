@@ -38,7 +38,7 @@ class Domain:
             WesamError: if it is of another form.
         """
         name, _, rest = text.partition(":")
-        words = shlex.shlex(rest, posix=True, punctuation_chars=False)
+        words = shlex.shlex(rest, posix=True)
         words.whitespace_split, words.escape, words.commenters = True, "", ""  # a backslash parts folders on Windows
         try:
             folder, *settings = list(words) or [""]

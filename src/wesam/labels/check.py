@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
 # Below this side an image holds fewer than 2 x 2 of an encoder's 16-pixel patches, if it is not enlarged.
 TINY_IMAGE = 32
 
-_UNLABELLED = re.compile(r"^\d+ images? not in the labels: ")
-
 # Images of more pixels are decoded one at a time, so that memory does not grow with the number of cores.
 _LARGE = 2**25
 
@@ -36,12 +33,14 @@ class CheckReport:
         images, labels: the folder and the labels that were looked at.
         problems: everything that is wrong or odd, in the order it was found.
         summary: what the usable part of the set holds.
+        unlabelled: that problem among them which is no more than that images are not in the labels; None without such.
     """
 
     images: Path
     labels: Path
     problems: tuple[Problem, ...]
     summary: Summary
+    unlabelled: Problem | None = None
 
     @property
     def fatal(self) -> tuple[Problem, ...]:
@@ -62,7 +61,7 @@ class CheckReport:
 
         That images are not in the labels is no news here: those of another split often lie in the same folder.
         """
-        notes = [problem for problem in self.notes if not _UNLABELLED.search(problem.message)]
+        notes = [problem for problem in self.notes if problem is not self.unlabelled]
         told = [*(f"skipped: {problem}" for problem in self.skipped), *(f"note: {problem}" for problem in notes)]
         more = len(told) - most
         return told if more <= 1 else [*told[:most], f"... and {more} more; wesam check lists them all"]
@@ -140,11 +139,13 @@ def _look(
         problems.append(Problem("note", labels.name, "images", _count(bare, "without a usable instance")))
     samples = [sample for sample in samples if sample.instances]
 
+    note = None
     if not any(problem.severity == "fatal" for problem in problems):
         known = {sample.id for sample in found.samples}
         unlabelled = [id_ for path in list_images(images) if (id_ := path.relative_to(images).as_posix()) not in known]
         if unlabelled:
-            problems.append(Problem("note", str(images), "", _count(unlabelled, "not in the labels")))
+            note = Problem("note", str(images), "", _count(unlabelled, "not in the labels"))
+            problems.append(note)
         if not samples:
             message = "expected at least one usable instance, got none"
             problems.append(Problem("fatal", str(labels), "", message))
@@ -153,7 +154,7 @@ def _look(
     hint = tiny_object_hint(samples, input_size) if input_size else None
     if hint:
         problems.append(Problem("note", labels.name, "", hint))
-    return samples, CheckReport(images, labels, tuple(problems), summary)
+    return samples, CheckReport(images, labels, tuple(problems), summary, note)
 
 
 def _undamaged(samples: list[Sample], problems: list[Problem]) -> list[Sample]:

@@ -25,6 +25,11 @@ from wesam.synthetic.scenes import draw
 _MARKER = ".parents.json"
 
 
+def shard_names(folder: Path) -> list[str]:
+    """The shards that a folder holds whole, in order; [] where there is no folder."""
+    return sorted(marker.name.removesuffix(_MARKER) for marker in folder.glob(f"*{_MARKER}"))
+
+
 def draw_shard(shard: int, folder: Path, family: str, seed: int, count: int, size: int) -> Path:
     """Draw scenes [shard * count, (shard + 1) * count) of a family; a shard that exists is kept."""
     cv2.setNumThreads(1)
@@ -62,7 +67,7 @@ def draw_pool(
     Raises:
         WesamError: if what is there has other shards.
     """
-    if any(folder.glob(f"*{_MARKER}")):
+    if shard_names(folder):
         Pool(folder).expect(count, size)
     if workers == 1:  # no processes to start
         for shard in range(shards):
@@ -92,7 +97,7 @@ class Pool:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.names = sorted(p.name.split(".")[0] for p in folder.glob(f"*{_MARKER}"))
+        self.names = shard_names(folder)
         if not self.names:
             raise WesamError(f"pool {folder}: expected shards NNNN.parents.json, got none; draw it first")
         self._open: dict[str, _Shard] = {}
@@ -104,10 +109,9 @@ class Pool:
 
     def expect(self, shard_scenes: int, size: int) -> None:
         """Raises WesamError if the shards are of another length, or the scenes of another side in pixels."""
-        shard = self._shard(self.names[0])
         for what, expected, got in (
-            ("scenes a shard", shard_scenes, len(shard.parents)),
-            ("pixels a side", size, shard.images.shape[1]),
+            ("scenes a shard", shard_scenes, self.shard_size),
+            ("pixels a side", size, self._shard(self.names[0]).images.shape[1]),
         ):
             if expected != got:
                 raise WesamError(f"pool {self.folder}: expected {expected} {what}, got {got}; give another folder")

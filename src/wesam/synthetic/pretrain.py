@@ -29,7 +29,7 @@ from wesam.synthetic import probe
 from wesam.synthetic.batches import Batch, sample_batch
 from wesam.synthetic.canvas import Scene
 from wesam.synthetic.network import NetworkConfig
-from wesam.synthetic.pool import Pool, draw_pool
+from wesam.synthetic.pool import Pool, draw_pool, shard_names
 from wesam.synthetic.ship import ship
 from wesam.synthetic.step import PretrainNet
 from wesam.training.config import describe, read_yaml
@@ -121,7 +121,7 @@ def pretrain(config: PretrainConfig) -> Path:
         _refuse_another(config, load_config(config.out / "config.yaml"))
     if accelerator.is_main_process:
         (config.out / "config.yaml").write_text(yaml.safe_dump(json.loads(config.model_dump_json()), sort_keys=False))
-        if len(list(config.pool.glob("*.parents.json"))) < config.pool_shards:
+        if len(shard_names(config.pool)) < config.pool_shards:
             draw_pool(
                 config.pool,
                 config.pool_shards,

@@ -90,10 +90,8 @@ class PretrainNet(nn.Module):
             points, labels = pick_points(batch, few, max(1, count[0] - 1), count[1])
             second = self._ask(features, position, points=points, labels=labels, boxes=boxes[:, few])
         elif third == "mask":
-            shape = (len(target), target.shape[1], 1, 1)
-            mask = (2 * batch.coarse[:, few] - 1) * (
-                1 + 9 * torch.rand(shape, generator=generator, device=target.device)
-            )
+            scale = 1 + 9 * torch.rand(*target.shape[:2], 1, 1, generator=generator, device=target.device)
+            mask = (2 * batch.coarse[:, few] - 1) * scale
             points, labels = pick_points(batch, few, 1, 0)
             with_point = rng.uniform() < 0.3
             second = self._ask(
