@@ -58,6 +58,13 @@ def test_an_interrupted_run_ends_with_the_same_weights(tmp_path: Path) -> None:
         assert torch.equal(value, parts.state_dict()[name]), name
 
 
+def test_who_prepares_the_batches_changes_nothing(tmp_path: Path) -> None:
+    alone = SamModel.from_pretrained(pretrain(_config(tmp_path, "alone")))
+    helped = SamModel.from_pretrained(pretrain(_config(tmp_path, "helped", loaders=2)))
+    for name, value in alone.state_dict().items():
+        assert torch.equal(value, helped.state_dict()[name]), name
+
+
 def test_a_run_goes_on_with_its_own_settings_alone(tmp_path: Path) -> None:
     pretrain(_config(tmp_path, "run", max_minutes=0.0))
     with pytest.raises(WesamError, match=r"run: seed: expected 0, with which the run there was begun, got 7"):

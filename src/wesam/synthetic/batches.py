@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
 
 from wesam.synthetic.canvas import descendants
 from wesam.synthetic.pool import Pool
@@ -44,6 +48,51 @@ class Batch:
     positives: Tensor
     negatives: Tensor
     coarse: Tensor
+
+
+@dataclass(frozen=True)
+class Stepwise(Dataset[Batch]):
+    """The batch of every step, by its number: whoever prepares it, and when, it is the same.
+
+    Attributes:
+        folder: of the pool; opened by each process that reads from it.
+        seed: of the run.
+        process: index of the training process; each has its own batches.
+        images, instances: images a batch, instances an image.
+    """
+
+    folder: Path
+    seed: int
+    process: int
+    images: int
+    instances: int
+
+    @cached_property
+    def pool(self) -> Pool:
+        """Memory-mapped scenes."""
+        return Pool(self.folder)
+
+    def __getitem__(self, step: int) -> Batch:
+        return sample_batch(
+            self.pool, np.random.default_rng([self.seed, step, self.process]), self.images, self.instances
+        )
+
+    def between(self, first: int, end: int, loaders: int) -> Iterator[Batch]:
+        """Batches of steps [first, end), in order, prepared ahead by `loaders` processes; by this one if 0."""
+        loader = DataLoader(
+            self,
+            batch_size=None,
+            sampler=range(first, end),
+            num_workers=loaders,
+            multiprocessing_context="spawn" if loaders else None,  # a fork of a process with threads may hang
+            worker_init_fn=_one_thread,
+            generator=torch.Generator(),  # else starting it would draw from the generator of everything else
+        )
+        return iter(loader)
+
+
+def _one_thread(_worker: int) -> None:
+    cv2.setNumThreads(1)  # torch has seen to its own
 
 
 def sample_batch(pool: Pool, rng: np.random.Generator, images: int, instances: int, *, augment: bool = True) -> Batch:

@@ -15,7 +15,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 import yaml
 from accelerate import Accelerator
@@ -26,7 +25,7 @@ from transformers import SamModel
 
 from wesam.errors import WesamError
 from wesam.synthetic import probe
-from wesam.synthetic.batches import Batch, sample_batch
+from wesam.synthetic.batches import Batch, Stepwise
 from wesam.synthetic.canvas import Scene
 from wesam.synthetic.network import NetworkConfig
 from wesam.synthetic.pool import Pool, draw_pool, shard_names
@@ -49,6 +48,11 @@ class PretrainConfig(BaseModel):
     seed: int = Field(default=0, description="of weights, batches and prompts")
     steps: int = Field(default=8000, ge=1, description="optimiser steps in all")
     images: int = Field(default=8, ge=1, description="images a process and step")
+    loaders: int = Field(
+        default=0,
+        ge=0,
+        description="processes that prepare batches for each training process; 0: itself, right where a CPU trains",
+    )
     instances: int = Field(default=8, ge=4, description="instances an image: half asked by box, half by points")
     extra: int = Field(
         default=2, ge=1, description="instances an image in the rotating third kind of prompt; at most half of them"
@@ -82,8 +86,8 @@ class PretrainConfig(BaseModel):
 
 # What a run that was begun may go on with another value of: where and how it runs, and how long.
 _MAY_CHANGE = {
-    "out", "pool", "workers", "steps", "cooldown", "compiled", "save_every", "probe_every", "probe_scenes", "packs",
-    "max_minutes",
+    "out", "pool", "workers", "loaders", "steps", "cooldown", "compiled", "save_every", "probe_every", "probe_scenes",
+    "packs", "max_minutes",
 }  # fmt: skip
 
 
@@ -130,8 +134,7 @@ def pretrain(config: PretrainConfig) -> Path:
                 workers=config.workers,
             )
     accelerator.wait_for_everyone()
-    pool = Pool(config.pool)
-    pool.expect(config.shard_scenes, config.network.image_size)
+    Pool(config.pool).expect(config.shard_scenes, config.network.image_size)
 
     net = PretrainNet(config.network, config.extra, config.bf16, config.compiled).to(accelerator.device)
     optimizers = _optimizers(net, config)
@@ -147,10 +150,9 @@ def pretrain(config: PretrainConfig) -> Path:
     model: nn.Module = accelerator.prepare_model(net)
     watch = _Watch(config, net, average) if accelerator.is_main_process else None
 
+    batches = Stepwise(config.pool, config.seed, accelerator.process_index, config.images, config.instances)
     started, seen = time.perf_counter(), step
-    while step < config.steps:
-        pick = [config.seed, step, accelerator.process_index]
-        batch = sample_batch(pool, np.random.default_rng(pick), config.images, config.instances)
+    for batch in batches.between(step, config.steps, config.loaders):
         batch = Batch(**{name: value.to(accelerator.device) for name, value in vars(batch).items()})
         fade = max(0.0, 1 - step / max(1, config.balanced_steps))
         _set_rates(optimizers, config, step)
