@@ -55,7 +55,7 @@ def adapt(
     labels: str | Path | None,
     out: str | Path,
     *,
-    preset: str = "default",
+    preset: str | None = None,
     resume: bool = False,
     on_progress: Callable[[Progress], None] | None = None,
     **settings: Any,
@@ -68,7 +68,7 @@ def adapt(
         labels: file or folder in any format of `labels.formats`; boxes alone are enough. None
             where there are none: the source model then finds the prompts, which are noisier than labels.
         out: run folder, made here.
-        preset: "default", or "paper" for the paper's settings.
+        preset: "paper" for the paper's settings; None or "default" for ours.
         resume: go on with the run in `out`.
         on_progress: called every `log_every` steps.
         settings: further fields of `RunConfig`, such as ``steps=1000`` or ``objective={"teacher": "shared"}``.

@@ -41,6 +41,30 @@ def test_another_objective_does_not_inherit_the_presets_settings() -> None:
     assert config.objective.name == "supervised"
 
 
+def test_settings_of_the_objective_survive_its_name(tmp_path: Path) -> None:
+    file = tmp_path / "run.yaml"
+    file.write_text("objective: {focal_alpha: 0.6}\n")
+    config = make_config(BASE, file=file, overrides=["objective.name=supervised"])
+    assert (config.objective.name, config.objective.focal_alpha) == ("supervised", 0.6)
+    file.write_text("objective: {name: wesam, teacher: ema}\n")  # meant for another one
+    assert make_config(BASE, file=file, overrides=["objective.name=supervised"]).objective.name == "supervised"
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_what_another_objective_does_not_know_is_refused_in_any_order(first: bool) -> None:
+    overrides = ["objective.name=supervised", "objective.no_such_thing=1"]
+    with pytest.raises(WesamError, match="no_such_thing: unknown setting"):
+        make_config(BASE, overrides=overrides if first else overrides[::-1])
+
+
+def test_a_preset_that_is_given_wins_over_the_files(tmp_path: Path) -> None:
+    file = tmp_path / "run.yaml"
+    file.write_text("preset: default\n")
+    assert make_config(BASE, preset="paper", file=file).lora.target == "qv"
+    with pytest.raises(WesamError, match="^preset: expected one of default, paper, got 'papr'"):
+        make_config(BASE, preset="papr", file=file)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

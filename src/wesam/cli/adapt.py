@@ -28,7 +28,7 @@ def adapt(
         typer.Option("--prompt", help="Which labels prompt. auto: the box and the points, else the mask."),
     ] = None,
     tile: TileOption = None,
-    preset: Annotated[str, typer.Option("--preset", help="default, or paper for the paper's settings.")] = "default",
+    preset: Annotated[str | None, typer.Option("--preset", help="paper for the paper's settings, or default.")] = None,
     config: Annotated[Path | None, typer.Option("--config", help="YAML of settings.", metavar="FILE")] = None,
     set_: Annotated[
         list[str] | None,

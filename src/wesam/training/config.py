@@ -194,34 +194,44 @@ class RunConfig(BaseModel):
 
 def make_config(
     values: dict[str, Any],
-    preset: str = "default",
+    preset: str | None = None,
     file: Path | None = None,
     overrides: list[str] | None = None,
 ) -> RunConfig:
     """Builds the config of a run from its sources; a later source wins: preset, file, values, overrides.
 
+    The objective is the one named last. A source that names another one means its `objective` block for that one, so
+    the block is passed over; all other keys of all sources are checked.
+
     Args:
         values: fields of `RunConfig`; None means "not given".
-        preset: a key of `PRESETS`.
-        file: YAML file of fields; its own "preset" key, if any, replaces the argument.
+        preset: a key of `PRESETS`; None: the file's own "preset" key, or else "default".
+        file: YAML file of fields.
         overrides: "key=value" texts; the key may be dotted ("objective.teacher=ema"), the value is YAML.
 
     Raises:
         WesamError: naming the source and the field that is wrong.
     """
     from_file = read_yaml(file) if file is not None else {}
-    preset = from_file.pop("preset", preset)
-    source = f"{file}: " if file is not None else ""
+    named_by_file = from_file.pop("preset", "default")
+    source = f"{file}: " if file is not None and preset is None else ""
+    preset = named_by_file if preset is None else preset
     if not isinstance(preset, str) or preset not in PRESETS:
         raise WesamError(f"{source}preset: expected one of {', '.join(PRESETS)}, got {reprlib.repr(preset)}")
-    merged = _merge(PRESETS[preset], from_file)
-    merged = _merge(merged, {key: value for key, value in values.items() if value is not None})
+    given: dict[str, Any] = {}
     for override in overrides or []:
-        merged = _merge(merged, _parse_override(override))
+        given = _merge(given, _parse_override(override))
+    sources = [PRESETS[preset], from_file, {key: value for key, value in values.items() if value is not None}, given]
+    objectives = [name for one in sources for name in _objective_name(one)]
+    merged: dict[str, Any] = {}
+    for one in sources:
+        if _objective_name(one) not in ([], objectives[-1:]):
+            one = {key: value for key, value in one.items() if key != "objective"}
+        merged = _merge(merged, one)
     try:
         return RunConfig.model_validate(merged)
     except ValidationError as error:
-        raise WesamError(source + describe(error)) from error
+        raise WesamError((f"{file}: " if file is not None else "") + describe(error)) from error
 
 
 def describe(error: ValidationError) -> str:
@@ -277,13 +287,16 @@ def _number(text: str) -> str | float:
         return text
 
 
+def _objective_name(source: dict[str, Any]) -> list[Any]:
+    """What a source names as its objective; [] if it names none."""
+    block = source.get("objective")
+    return [block["name"]] if isinstance(block, dict) and "name" in block else []
+
+
 def _merge(base: dict[str, Any], update: dict[str, Any]) -> dict[str, Any]:
-    """`update` over `base`, nested settings merged key by key; another objective's settings start afresh."""
+    """`update` over `base`, nested settings merged key by key."""
     merged = dict(base)
     for key, value in update.items():
         old = merged.get(key)
-        if isinstance(old, dict) and isinstance(value, dict) and value.get("name", old.get("name")) == old.get("name"):
-            merged[key] = _merge(old, value)
-        else:
-            merged[key] = value
+        merged[key] = _merge(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
     return merged
