@@ -125,10 +125,27 @@ def test_paths_from_one_other_folder_are_found_by_their_ends(root: Path) -> None
     assert folder.find_moved("a.png").id == "a.png"
     assert folder.find_moved("/home/me/inside/a.png").id == "a.png"
     assert folder.find_moved("/home/me/inside/sub/b.png").id == "sub/b.png"
-    with pytest.raises(WesamError, match="or in '/home/me/inside/' as those before, got '/home/you/a.png'"):
+    with pytest.raises(WesamError, match="or in '/home/me/inside' as those before, got '/home/you/a.png'"):
         folder.find_moved("/home/you/a.png")
     with pytest.raises(WesamError, match="expected a path inside the image folder, got '/home/me/inside/c.png'"):
         folder.find_moved("/home/me/inside/c.png")
+
+
+@pytest.mark.parametrize(
+    ("on_disk", "in_labels"),
+    [
+        (["1a2b3c4d-x.png", "5e6f7a8b-y.png"], ["images/1a2b3c4d-x.png", "images/5e6f7a8b-y.png"]),
+        (["x.png", "y.png"], ["images/1a2b3c4d-x.png", "images/5e6f7a8b-y.png"]),
+        ([unicodedata.normalize("NFD", name) for name in ("ü.png", "é.png")], ["old/ü.png", "old/é.png"]),
+    ],
+)
+def test_files_of_one_folder_whose_names_are_not_quite_those_on_disk(
+    root: Path, on_disk: list[str], in_labels: list[str]
+) -> None:
+    for name in on_disk:
+        Image.new("L", (6, 4)).save(root / name)
+    folder = ImageFolder(root)
+    assert [folder.find_moved(name).id for name in in_labels] == on_disk
 
 
 def test_uploaded_names_must_be_one_images(root: Path) -> None:

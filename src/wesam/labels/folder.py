@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import groupby
+from itertools import groupby, takewhile
 from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 from typing import TypeGuard
 
@@ -15,7 +16,7 @@ from wesam.labels.images import image_size, list_images
 from wesam.untrusted import stay_inside
 
 # Folders above an image that label files name; more would only be a way to make us search for long.
-_LONGEST_TAIL = 8
+_LONGEST_END = 8
 
 _UPLOAD_PREFIX = re.compile(r"(^|[/\\])[0-9a-f]{8}-(?=[^/\\]+$)")
 
@@ -28,12 +29,14 @@ class ImageFile:
         id: its path relative to the image folder, with forward slashes (becomes `Sample.id`).
         path: the file.
         width, height: size in pixels after EXIF orientation.
+        elsewhere: where the labels were made, the folder that stands for the image folder; "." if they do not say.
     """
 
     id: str
     path: Path
     width: int
     height: int
+    elsewhere: PurePosixPath = PurePosixPath()
 
     def of_size(self, width: object, height: object) -> ImageFile:
         """This image, if the labels were made on one of its size, as far as their file states one.
@@ -60,7 +63,7 @@ class ImageFolder:
         if not root.is_dir():
             raise WesamError(f"{root}: expected a folder of images, found no such folder")
         self.root = root
-        self._elsewhere: str | None = None
+        self._elsewhere: PurePosixPath | None = None
 
     def find(self, name: str) -> ImageFile:
         """The image a label file calls `name`: a relative path, with either kind of slash.
@@ -103,10 +106,11 @@ class ImageFolder:
         Raises:
             WesamError: if no end of the path is an image here.
         """
-        tails = [*_tails(path), *_tails(_UPLOAD_PREFIX.sub(r"\1", path))]
-        if not tails:
+        ends = [*_ends(path), *_ends(_UPLOAD_PREFIX.sub(r"\1", path))]
+        if not ends:
             raise WesamError(f"expected a path to an image, got {path!r}")
-        return self.find(next((tail for tail in tails if _is_file(self._locate(tail))), tails[-1]))
+        elsewhere, end = next((one for one in ends if _is_file(self._locate(one[1]))), ends[-1])
+        return replace(self.find(end), elsewhere=elsewhere)
 
     def find_moved(self, path: str) -> ImageFile:
         """The image of that name, or else of an end of it: labels may have been made where it lay elsewhere.
@@ -124,13 +128,11 @@ class ImageFolder:
                 file = self.find_tail(path)
             except WesamError:
                 raise error from None
-        end = _UPLOAD_PREFIX.sub(r"\1", path.replace("\\", "/"))
-        elsewhere = end.removesuffix(file.id)
-        if self._elsewhere not in (None, elsewhere):
-            raise WesamError(
-                f"expected a path inside the image folder, or in {self._elsewhere!r} as those before, got {path!r}"
-            )
-        self._elsewhere = elsewhere
+        if self._elsewhere is None:
+            self._elsewhere = file.elsewhere
+        if file.elsewhere != self._elsewhere:
+            before = str(self._elsewhere)
+            raise WesamError(f"expected a path inside the image folder, or in {before!r} as those before, got {path!r}")
         return file
 
     def find_uploaded(self, path: str) -> ImageFile:
@@ -181,11 +183,12 @@ class ImageFolder:
         return {_normal_form(path.relative_to(self.root)): path for path in list_images(self.root)}
 
 
-def _tails(path: str) -> list[str]:
-    """Ends of a path that lead out of nothing, the longest first."""
-    parts = [part for part in PurePosixPath(path.replace("\\", "/")).parts if not PureWindowsPath(part).anchor]
-    inside = parts[len(parts) - parts[::-1].index("..") :] if ".." in parts else parts
-    return ["/".join(inside[-length:]) for length in range(min(len(inside), _LONGEST_TAIL), 0, -1)]
+def _ends(path: str) -> list[tuple[PurePosixPath, str]]:
+    """Ends of a path that lead out of nothing, the longest first, each behind what comes before it."""
+    parts = PurePosixPath(posixpath.normpath(path.replace("\\", "/"))).parts
+    inside = list(takewhile(lambda part: part != ".." and not PureWindowsPath(part).anchor, reversed(parts)))
+    cuts = range(len(parts) - min(len(inside), _LONGEST_END), len(parts))
+    return [(PurePosixPath(*parts[:cut]), "/".join(parts[cut:])) for cut in cuts]
 
 
 def _normal_form(name: PurePath) -> str:
