@@ -36,7 +36,7 @@ class ImageFile:
     path: Path
     width: int
     height: int
-    elsewhere: PurePosixPath = PurePosixPath()
+    elsewhere: str = "."
 
     def of_size(self, width: object, height: object) -> ImageFile:
         """This image, if the labels were made on one of its size, as far as their file states one.
@@ -63,7 +63,7 @@ class ImageFolder:
         if not root.is_dir():
             raise WesamError(f"{root}: expected a folder of images, found no such folder")
         self.root = root
-        self._elsewhere: PurePosixPath | None = None
+        self._elsewhere: str | None = None
 
     def find(self, name: str) -> ImageFile:
         """The image a label file calls `name`: a relative path, with either kind of slash.
@@ -183,12 +183,12 @@ class ImageFolder:
         return {_normal_form(path.relative_to(self.root)): path for path in list_images(self.root)}
 
 
-def _ends(path: str) -> list[tuple[PurePosixPath, str]]:
+def _ends(path: str) -> list[tuple[str, str]]:
     """Ends of a path that lead out of nothing, the longest first, each behind what comes before it."""
     parts = PurePosixPath(posixpath.normpath(path.replace("\\", "/"))).parts
     inside = list(takewhile(lambda part: part != ".." and not PureWindowsPath(part).anchor, reversed(parts)))
     cuts = range(len(parts) - min(len(inside), _LONGEST_END), len(parts))
-    return [(PurePosixPath(*parts[:cut]), "/".join(parts[cut:])) for cut in cuts]
+    return [(PurePosixPath(*parts[:cut]).as_posix(), "/".join(parts[cut:])) for cut in cuts]
 
 
 def _normal_form(name: PurePath) -> str:
