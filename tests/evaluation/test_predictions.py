@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -7,18 +8,17 @@ from pycocotools.coco import COCO
 
 from wesam.errors import WesamError
 from wesam.evaluation.predict import predict
-from wesam.evaluation.predictions import PredictionFolder, instance_map
+from wesam.evaluation.predictions import instance_map, prediction_folder
 from wesam.evaluation.previews import write_label_pictures
 from wesam.labels.images import list_images, read_image
 from wesam.masks import encode_mask
 
 
 def write(folder, samples, **kwargs):
-    predictions = PredictionFolder(folder, samples, **kwargs)
-    for sample in samples:
-        masks = [instance.rle for instance in sample.instances]
-        predictions.add(sample, read_image(sample.path), masks, [0.5 + i / 8 for i in range(len(masks))])
-    predictions.finish()
+    with prediction_folder(folder, samples, **kwargs) as predictions:
+        for sample in samples:
+            masks = [instance.rle for instance in sample.instances]
+            predictions.add(sample, read_image(sample.path), masks, [0.5 + i / 8 for i in range(len(masks))])
     return predictions
 
 
@@ -59,16 +59,18 @@ def test_the_smaller_of_two_masks_is_on_top(disc_samples):
         assert ((pixels == index) == small).all()
 
 
-def test_more_instances_than_16_bits_hold_are_refused(disc_samples):
+def test_more_instances_than_16_bits_hold_are_refused_before_all_work(tmp_path, disc_samples):
+    crowd = replace(disc_samples[1], instances=disc_samples[1].instances * 65_536)
     with pytest.raises(WesamError, match=r"1\.png: expected at most 65535"):
-        instance_map(disc_samples[1], [disc_samples[1].instances[0].rle] * 65_536)
+        write(tmp_path / "out", [disc_samples[0], crowd])
+    assert not (tmp_path / "out").exists()
 
 
 def test_images_that_differ_only_in_suffix_keep_it(tmp_path, disc_samples):
     first = disc_samples[0]
     other = type(first)("0.jpg", first.path, first.width, first.height, first.instances)
     write(tmp_path, [first, other, disc_samples[1]])
-    names = sorted(path.name for path in (tmp_path / "instances").iterdir())
+    names = sorted(path.name for path in (tmp_path / "instances").glob("*.png"))
     assert names == ["0.jpg.png", "0.png.png", "1.png"]
 
 
@@ -81,7 +83,7 @@ def test_an_image_without_objects_gets_an_empty_map(tmp_path, disc_samples):
 def test_a_folder_that_cannot_be_made_is_named(tmp_path, disc_samples):
     (tmp_path / "file").write_text("")
     with pytest.raises(WesamError, match=r"file/out: expected a folder"):
-        PredictionFolder(tmp_path / "file" / "out", disc_samples)
+        write(tmp_path / "file" / "out", disc_samples)
 
 
 def test_an_earlier_prediction_is_kept_unless_it_may_go_and_then_it_goes_whole(tmp_path, disc_samples, brightness):
@@ -90,6 +92,45 @@ def test_an_earlier_prediction_is_kept_unless_it_may_go_and_then_it_goes_whole(t
         predict(brightness, disc_samples[:1], tmp_path / "out", prompt="box")
     predict(brightness, disc_samples[:1], tmp_path / "out", prompt="box", overwrite=True)
     assert sorted(path.name for path in (tmp_path / "out").rglob("*.png")) == ["0.png", "0.png"]
+
+
+def files(folder):
+    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_an_earlier_prediction_stays_until_the_new_one_is_whole(tmp_path, disc_samples, brightness):
+    predict(brightness, disc_samples, tmp_path / "out", prompt="box")
+    before = files(tmp_path / "out")
+    with pytest.raises(WesamError, match="overlap: expected 0 <= overlap < tile = 32, got 64"):
+        predict(brightness, disc_samples, tmp_path / "out", prompt="box", tile=32, overwrite=True)
+    disc_samples[2].path.unlink()
+    with pytest.raises(WesamError, match=r"1\.png: expected an image"):
+        predict(brightness, disc_samples, tmp_path / "out", prompt="box", overwrite=True)
+    assert files(tmp_path / "out") == before
+
+
+@pytest.mark.parametrize("kind", ["instances", "overlays"])
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_folder_of_no_prediction_is_never_written_to(tmp_path, disc_samples, kind, overwrite):
+    (tmp_path / "out" / kind).mkdir(parents=True)
+    (tmp_path / "out" / kind / "0.png").write_text("precious")
+    with pytest.raises(WesamError, match=rf"{kind}: expected no such folder, or predictions\.json"):
+        write(tmp_path / "out", disc_samples, overwrite=overwrite)
+    assert (tmp_path / "out" / kind / "0.png").read_text() == "precious"
+
+
+def test_overlays_of_an_earlier_prediction_do_not_stay_beside_another(tmp_path, disc_samples):
+    write(tmp_path / "out", disc_samples)
+    write(tmp_path / "out", disc_samples, overlays=False, overwrite=True)
+    assert not (tmp_path / "out" / "overlays").exists()
+
+
+def test_masks_may_lie_beside_the_images(tmp_path, disc_samples, brightness):
+    images = disc_samples[0].path.parent
+    before = list_images(images)
+    predict(brightness, disc_samples, images, prompt="box")
+    assert list_images(images) == before
+    assert list_images(images.parent) == before
 
 
 def test_pictures_of_results_are_no_images(tmp_path, disc_samples, brightness):

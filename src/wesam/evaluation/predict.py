@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 from torch import Tensor
 
-from wesam.evaluation.predictions import PredictionFolder
+from wesam.evaluation.predictions import prediction_folder
 from wesam.labels.images import read_sample
 from wesam.masks import Rle
 from wesam.prompts.build import build_prompts
@@ -22,7 +22,7 @@ from wesam.segmenters.base import Segmenter
 from wesam.segmenters.inference import encode_view, full_size_masks, inference
 from wesam.types import Instance, Sample
 from wesam.views.geometry import Geometry
-from wesam.views.tiling import Crop, instance_extents, is_cut_off, plan_crops
+from wesam.views.tiling import Crop, check_tiles, instance_extents, is_cut_off, plan_crops
 
 # Pixels that neighbouring tiles share: what adaptation does by default, too (views.dataset.ViewSettings).
 DEFAULT_OVERLAP = 64
@@ -63,7 +63,7 @@ def predict(
     overwrite: bool = False,
     on_image: Callable[[Sample], None] | None = None,
 ) -> Path:
-    """Segments every labelled object of every image and writes the masks (see `PredictionFolder`).
+    """Segments every labelled object of every image and writes the masks (see `predictions.PredictionFolder`).
 
     Args:
         samples: images with labels to prompt with; an image without any gets an empty map.
@@ -79,18 +79,19 @@ def predict(
         The path of the COCO JSON.
 
     Raises:
-        WesamError: if an image cannot be read, a label does not hold what `prompt` asks for, or the folder
-            cannot be written or holds an earlier prediction.
+        WesamError: if an image cannot be read, a label does not hold what `prompt` asks for, the tiles cannot overlap
+            so, or the folder cannot be written, or holds an earlier prediction or what would have to give way to
+            this one. The folder is then as it was.
     """
+    check_tiles(tile, overlap)
     weak = [weak_labels(sample, prompt, seed) for sample in samples]  # what cannot be asked is told before all work
-    folder = PredictionFolder(Path(out), samples, overlays, overwrite)
-    for prompted in weak:
-        image = read_sample(prompted)
-        predictions = predict_image(segmenter, image, prompted.instances, tile, overlap)
-        folder.add(prompted, image, [p.rle for p in predictions], [p.iou for p in predictions])
-        if on_image is not None:
-            on_image(prompted)
-    folder.finish()
+    with prediction_folder(Path(out), weak, overlays, overwrite) as folder:
+        for prompted in weak:
+            image = read_sample(prompted)
+            predictions = predict_image(segmenter, image, prompted.instances, tile, overlap)
+            folder.add(prompted, image, [p.rle for p in predictions], [p.iou for p in predictions])
+            if on_image is not None:
+                on_image(prompted)
     return folder.results
 
 

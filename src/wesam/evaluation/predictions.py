@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from pycocotools import mask as coco_mask
 
-from wesam.atomic import replaced_file
+from wesam.atomic import replaced_file, replaced_folder
 from wesam.errors import WesamError
 from wesam.evaluation.overlay import Panel, Picture, draw_panels
 from wesam.labels.files import mark_as_output
@@ -23,10 +23,62 @@ from wesam.masks import Rle
 from wesam.types import Instance, Sample
 
 MAX_INSTANCES = 2**16 - 1  # of one image, in a 16-bit map
+RESULTS, INSTANCES, OVERLAYS = "predictions.json", "instances", "overlays"
+
+
+@contextmanager
+def prediction_folder(
+    root: Path, samples: Sequence[Sample], overlays: bool = True, overwrite: bool = False
+) -> Iterator[PredictionFolder]:
+    """Opens a folder for predictions, which are in it when the block ends well; else it stays as it was.
+
+    Args:
+        root: made if absent. It may hold other files, such as the images themselves.
+        samples: all images that will be added.
+        overlays: whether pictures are drawn.
+        overwrite: whether an earlier prediction in the folder gives way to this one.
+
+    Raises:
+        WesamError: if the folder cannot be written, holds an earlier prediction, or holds a folder that would have to
+            give way and is of no prediction; or if an image has more than 65,535 instances.
+    """
+    _check_room(root, overwrite)
+    for sample in samples:
+        if len(sample.instances) > MAX_INSTANCES:
+            raise WesamError(
+                f"{sample.id}: expected at most {MAX_INSTANCES} instances in a 16-bit map, got {len(sample.instances)}"
+            )
+    with ExitStack() as aside:
+        with _writing("folder", root):
+            kinds = (INSTANCES, OVERLAYS) if overlays else (INSTANCES,)
+            pictures = {kind: aside.enter_context(replaced_folder(root / kind)) for kind in kinds}
+            for folder in pictures.values():
+                mark_as_output(folder)
+        predictions = PredictionFolder(root, pictures, samples)
+        yield predictions
+        predictions.finish()
+        if not overlays:
+            shutil.rmtree(root / OVERLAYS, ignore_errors=True)  # of the earlier prediction
+
+
+def _check_room(root: Path, overwrite: bool) -> None:
+    """Whether nothing but an earlier prediction that may go is where the new one will be."""
+    earlier = (root / RESULTS).exists()
+    if earlier and not overwrite:
+        raise WesamError(
+            f"{root / RESULTS}: expected a new folder, got one with predictions that may hold corrections; "
+            f"overwrite replaces them"
+        )
+    for kind in (INSTANCES, OVERLAYS):
+        if (root / kind).exists() and not earlier:
+            raise WesamError(
+                f"{root / kind}: expected no such folder, or {RESULTS} of an earlier prediction beside it, "
+                f"got one whose files would be lost"
+            )
 
 
 class PredictionFolder:
-    """Writes predictions image by image.
+    """Writes predictions image by image; `prediction_folder` opens one.
 
     * `predictions.json`: a COCO data set: "images" (with new numbers as ids, and `file_name`), "categories"
       and "annotations" (`segmentation` as compressed RLE, `bbox`, `area`, `score`, and `label_id`, the id of
@@ -39,35 +91,20 @@ class PredictionFolder:
     NAME is the image's path without its suffix, or with it where two images would share a name.
 
     Args:
-        root: made if absent.
+        root: the folder.
+        aside: where pictures of each kind that is wanted are written until all are there.
         samples: all images that will be added.
-        overlays: whether pictures are drawn.
-        overwrite: whether an earlier prediction in the folder is removed.
-
-    Raises:
-        WesamError: if the folder cannot be written, or holds an earlier prediction.
     """
 
-    def __init__(self, root: Path, samples: Sequence[Sample], overlays: bool = True, overwrite: bool = False) -> None:
+    def __init__(self, root: Path, aside: Mapping[str, Path], samples: Sequence[Sample]) -> None:
         self.root = root
-        self.results = root / "predictions.json"
-        self._overlays = overlays
+        self.results = root / RESULTS
+        self._aside = aside
         shared = Counter(_stem(sample.id) for sample in samples)
         self._names = {s.id: _stem(s.id) if shared[_stem(s.id)] == 1 else s.id for s in samples}
         self._images: list[dict[str, Any]] = []
         self._annotations: list[dict[str, Any]] = []
         self._categories: dict[str, int] = {}
-        if self.results.exists():
-            if not overwrite:
-                raise WesamError(
-                    f"{self.results}: expected a new folder, got one with predictions that may hold corrections; "
-                    f"overwrite replaces them"
-                )
-            for pictures in ("instances", "overlays"):
-                shutil.rmtree(root / pictures, ignore_errors=True)
-            self.results.unlink()
-        self._make(root)
-        mark_as_output(root)
 
     def add(self, sample: Sample, image: Picture, masks: Sequence[Rle], scores: Sequence[float]) -> None:
         """Writes the two PNGs of one image and remembers its part of the JSON.
@@ -78,19 +115,16 @@ class PredictionFolder:
             masks, scores: one an instance, in the order of the instances.
 
         Raises:
-            WesamError: if the image has more than 65,535 instances, or a file cannot be written.
+            WesamError: if a file cannot be written.
         """
         image_id = len(self._images) + 1
         self._images.append({"id": image_id, "file_name": sample.id, "width": sample.width, "height": sample.height})
         for instance, rle, score in zip(sample.instances, masks, scores, strict=True):
             self._annotations.append(self._annotation(image_id, instance, rle, score))
-        self._write_png(Path("instances") / f"{self._names[sample.id]}.png", instance_map(sample, masks))
-        if self._overlays:
+        self._write_png(INSTANCES, sample, instance_map(sample, masks))
+        if OVERLAYS in self._aside:
             drawn = Panel("masks", masks={i.id: rle for i, rle in zip(sample.instances, masks, strict=True)})
-            self._write_png(
-                Path("overlays") / f"{self._names[sample.id]}.png",
-                draw_panels(image, [Panel("image"), drawn]),
-            )
+            self._write_png(OVERLAYS, sample, draw_panels(image, [Panel("image"), drawn]))
 
     def finish(self) -> None:
         """Writes `predictions.json`, whole or not at all."""
@@ -116,16 +150,12 @@ class PredictionFolder:
             "label_id": instance.id,
         }
 
-    def _write_png(self, name: Path, pixels: NDArray[np.uint8] | NDArray[np.uint16]) -> None:
-        path = self.root / name
-        self._make(path.parent)
-        with _writing("file", path):
+    def _write_png(self, kind: str, sample: Sample, pixels: NDArray[np.uint8] | NDArray[np.uint16]) -> None:
+        name = f"{self._names[sample.id]}.png"
+        path = self._aside[kind] / name
+        with _writing("file", self.root / kind / name):
+            path.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(pixels).save(path)
-
-    @staticmethod
-    def _make(folder: Path) -> None:
-        with _writing("folder", folder):
-            folder.mkdir(parents=True, exist_ok=True)
 
 
 @contextmanager
@@ -138,13 +168,7 @@ def _writing(kind: str, path: Path) -> Iterator[None]:
 
 
 def instance_map(sample: Sample, masks: Sequence[Rle]) -> NDArray[np.uint16]:
-    """(H, W) uint16: k on the k-th mask (from 1), 0 elsewhere; the smaller of two overlapping masks wins.
-
-    Raises:
-        WesamError: if there are more than 65,535 masks.
-    """
-    if len(masks) > MAX_INSTANCES:
-        raise WesamError(f"{sample.id}: expected at most {MAX_INSTANCES} instances in a 16-bit map, got {len(masks)}")
+    """(H, W) uint16: k on the k-th mask (from 1), 0 elsewhere; the smaller of two overlapping masks wins."""
     pixels = np.zeros((sample.height, sample.width), dtype=np.uint16)
     areas = [int(coco_mask.area(rle)) for rle in masks]
     for index in sorted(range(len(masks)), key=lambda i: -areas[i]):

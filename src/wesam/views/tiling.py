@@ -35,6 +35,16 @@ def instance_extents(instances: Sequence[Instance]) -> NDArray[np.float64]:
     return np.array([_extent(instance) for instance in instances], dtype=np.float64).reshape(-1, 4)
 
 
+def check_tiles(tile: int | None, overlap: int) -> None:
+    """Whether tiles of a side can overlap by so much.
+
+    Raises:
+        WesamError: if `overlap` is not in [0, tile).
+    """
+    if tile is not None and not 0 <= overlap < tile:
+        raise WesamError(f"overlap: expected 0 <= overlap < tile = {tile}, got {overlap}")
+
+
 def tile_crops(width: int, height: int, tile: int | None, overlap: int) -> list[Crop]:
     """Overlapping tiles that cover an image, row by row.
 
@@ -49,8 +59,7 @@ def tile_crops(width: int, height: int, tile: int | None, overlap: int) -> list[
     Raises:
         WesamError: if `overlap` is not in [0, tile).
     """
-    if tile is not None and not 0 <= overlap < tile:
-        raise WesamError(f"overlap: expected 0 <= overlap < tile = {tile}, got {overlap}")
+    check_tiles(tile, overlap)
     if tile is None or (width <= tile and height <= tile):
         return []
     return [
