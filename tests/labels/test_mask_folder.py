@@ -175,3 +175,15 @@ def test_images_among_the_masks_are_no_masks(photos: Path, suffix: str) -> None:
     found = read_masks(photos, photos)
     assert found.problems == ()
     assert [(sample.id, len(sample.instances)) for sample in found.samples] == [(f"c{suffix}", 1), ("site/b.jpg", 1)]
+
+
+def test_an_image_that_could_be_the_mask_of_its_mask(photos: Path) -> None:
+    save(photos / "c.tif", np.full((40, 60), 77, np.uint8))
+    save(photos / "c.png", SMALL * 2)
+    found = read_masks(photos, photos)
+    assert found.samples == ()
+    assert [(p.severity, p.file) for p in found.problems] == [("skip", "c.png"), ("skip", "c.tif")]
+    assert found.problems[0].message == (
+        "expected to tell the image from its mask, got 'c.tif' of the same name: which is the mask? "
+        "Call it c_mask, or keep masks in a folder of their own"
+    )

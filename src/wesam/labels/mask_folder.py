@@ -82,13 +82,20 @@ def read_masks(labels: Path, images: Path) -> LabelSet:
 def _find(folder: ImageFolder, path: Path, stem: str, labels: Path) -> ImageFile | None:
     """The image of that name, else of the name without an ending; None where images and masks lie in one folder, and
     this is one of the images."""
+    one_folder = labels.is_dir() and labels.samefile(folder.root)
     for ending in _ENDINGS:
         if stem.endswith(ending):
             try:
-                return folder.find_stem(stem.removesuffix(ending), but=path)
+                file = folder.find_stem(stem.removesuffix(ending), but=path)
             except WesamError:
                 continue
-    if labels.is_dir() and labels.samefile(folder.root):
+            if one_folder and not ending and file.path.suffix.lower() in SUFFIXES:
+                raise WesamError(
+                    f"expected to tell the image from its mask, got {file.id!r} of the same name: which is the mask? "
+                    f"Call it {path.stem}_mask, or keep masks in a folder of their own"
+                )
+            return file
+    if one_folder:
         return None
     return folder.find_stem(stem, but=path)  # its message speaks of the mask's whole name
 
