@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import warnings
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 
 import pytest
 
-from wesam.cli.console import reported
+from wesam.cli.console import reported, say
 from wesam.errors import WesamError, WesamWarning
 
 
@@ -44,3 +46,12 @@ def test_a_warning_of_ours_is_a_line(capsys: pytest.CaptureFixture[str]) -> None
     with reported():
         warnings.warn("runs/[a]: expected other weights", WesamWarning, stacklevel=1)
     assert capsys.readouterr().err == "warning: runs/[a]: expected other weights\n"
+
+
+def test_names_that_a_terminal_cannot_show_are_escaped(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = TextIOWrapper(BytesIO(), encoding="cp1252")
+    monkeypatch.setattr("sys.stdout", terminal)
+    with reported():
+        say(f"\u7ec6.png, {os.fsdecode(bytes([0xE9]))}.png")
+    terminal.seek(0)
+    assert terminal.read() == "\\u7ec6.png, \\udce9.png\n"

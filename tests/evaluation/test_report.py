@@ -1,3 +1,4 @@
+import os
 from html.parser import HTMLParser
 
 import pytest
@@ -111,3 +112,9 @@ def test_a_page_without_pictures_or_settings_is_whole(tmp_path):
     text = Page((tmp_path / "r.html").read_text(encoding="utf-8")).text
     assert "Before and after" not in text
     assert "Settings" not in text
+
+
+def test_names_that_are_no_text_are_written_with_escapes(tmp_path):
+    settings = {"images": os.fsdecode(b"\xe9")}
+    write_report(tmp_path / "r.html", make_evaluation(source=[[FULL_SMALL]]), selection="none", settings=settings)
+    assert r"\udce9" in (tmp_path / "r.html").read_text(encoding="utf-8")

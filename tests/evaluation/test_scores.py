@@ -1,4 +1,5 @@
 import csv
+import os
 
 import pytest
 
@@ -11,10 +12,10 @@ FULL_LARGE = Overlap(predicted=10_000, true=10_000, shared=10_000)
 NONE_LARGE = Overlap(predicted=0, true=10_000, shared=0)
 
 
-def make_evaluation(**methods):
+def make_evaluation(names="{}.png", **methods):
     """Each method: for each image its overlaps."""
     count = len(next(iter(methods.values())))
-    rows = [image_score(f"{i}.png", {m: images[i] for m, images in methods.items()}) for i in range(count)]
+    rows = [image_score(names.format(i), {m: images[i] for m, images in methods.items()}) for i in range(count)]
     return Evaluation(
         segmenter="tiny",
         prompt="box",
@@ -65,3 +66,11 @@ def test_files_hold_what_was_found(tmp_path):
     assert [row["image"] for row in rows] == ["0.png", "1.png"]
     assert float(rows[0]["source_iou"]) == pytest.approx(1 / 3, abs=1e-6)
     assert float(rows[0]["adapted_dice"]) == 1
+
+
+def test_names_that_are_no_text_are_written_with_escapes(tmp_path):
+    found = make_evaluation(names=os.fsdecode(b"\xe9{}.png"), source=[[HALF_SMALL]])
+    found.write(tmp_path)
+    text = (tmp_path / "evaluation.json").read_text(encoding="utf-8")
+    assert Evaluation.model_validate_json(text).images[0].sample_id == r"\udce90.png"
+    assert r"\udce90.png,1" in (tmp_path / "images.csv").read_text(encoding="utf-8")

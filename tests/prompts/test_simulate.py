@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+
 import cv2
 import numpy as np
 import pytest
@@ -193,3 +195,8 @@ def test_empty_masks_and_too_few_vertices_are_refused() -> None:
             simulate(empty)
     with pytest.raises(ValueError, match="at least 3"):
         coarse_polygon(~empty, max_vertices=2)
+
+
+def test_streams_of_names_that_are_no_text() -> None:
+    first, second = (instance_generator(0, os.fsdecode(name), "1").random() for name in (b"\xe9.png", b"\xe8.png"))
+    assert first != second

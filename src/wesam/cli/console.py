@@ -6,6 +6,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -42,6 +43,8 @@ def reported(on_interrupt: str = "stopped") -> Iterator[None]:
     from transformers.utils import logging
 
     logging.disable_progress_bar()  # bars for loading a few tensors would bury our own
+    if isinstance(sys.stdout, TextIOWrapper):  # as of the error stream: a name that it cannot show ends nothing
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         with _own_warnings_as_lines():
             yield

@@ -152,7 +152,7 @@ def write_report(
         written=datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
     )
     with replaced_file(path) as partial:
-        partial.write_text(page, encoding="utf-8")
+        partial.write_text(page, encoding="utf-8", errors="backslashreplace")  # names of files need be no text
 
 
 def _embedded(picture: Path) -> str:

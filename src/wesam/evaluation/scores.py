@@ -5,9 +5,9 @@ from __future__ import annotations
 import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, PlainSerializer
 
 from wesam.atomic import replaced_file
 from wesam.evaluation.bootstrap import Interval, paired_interval
@@ -15,6 +15,9 @@ from wesam.evaluation.metrics import SIZES, Overlap, Size, mean_over_images
 
 Method: TypeAlias = Literal["source", "adapted", "box", "ellipse", "grabcut"]
 TRIVIAL_METHODS: tuple[Method, ...] = ("box", "ellipse", "grabcut")
+
+# A file's name, whose bytes need be no text: then it is written with escapes, as no file of text could hold it.
+Name = Annotated[str, PlainSerializer(lambda name: name.encode(errors="backslashreplace").decode())]
 
 
 class SizeScore(BaseModel):
@@ -48,7 +51,7 @@ class ImageScore(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    sample_id: str
+    sample_id: Name
     instances: int
     iou: dict[Method, float]
     dice: dict[Method, float]
@@ -69,7 +72,7 @@ class Evaluation(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    segmenter: str
+    segmenter: Name
     prompt: str
     seed: int
     tile: int | None
@@ -103,7 +106,7 @@ class Evaluation(BaseModel):
         methods = list(self.methods)
         with (
             replaced_file(folder / "images.csv") as partial,
-            partial.open("w", newline="", encoding="utf-8") as file,
+            partial.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file,
         ):
             table = csv.writer(file)
             table.writerow(["image", "instances", *(f"{m}_{score}" for score in ("iou", "dice") for m in methods)])

@@ -31,9 +31,10 @@ def instance_generator(seed: int, sample_id: str, instance_id: str, purpose: str
         purpose: streams of different purposes are independent, so that asking for more of one thing (negatives)
             does not change another (the box).
     """
-    key = "\0".join((str(seed), sample_id, instance_id, *filter(None, [purpose]))).encode()
-    # Not `hash`, which differs from process to process.
-    return np.random.default_rng(int.from_bytes(hashlib.sha256(key).digest(), "big"))
+    key = "\0".join((str(seed), sample_id, instance_id, *filter(None, [purpose])))
+    # Not `hash`, which differs from process to process. Ids come from names of files, whose bytes need be no text.
+    digest = hashlib.sha256(key.encode(errors="surrogatepass")).digest()
+    return np.random.default_rng(int.from_bytes(digest, "big"))
 
 
 def tight_box(mask: NDArray[np.bool_]) -> Box:

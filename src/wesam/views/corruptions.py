@@ -104,7 +104,7 @@ def corrupt_folder(
     with replaced_folder(out) as partial:
         for path in paths:
             relative = path.relative_to(images)
-            image_seed = zlib.crc32(f"{seed}/{relative.as_posix()}/{name}".encode())
+            image_seed = zlib.crc32(f"{seed}/{relative.as_posix()}/{name}".encode(errors="surrogatepass"))
             image = read_image(stay_inside(path, images))
             try:
                 picture = Image.fromarray(corrupt(image, name, severity, image_seed))
