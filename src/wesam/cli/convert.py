@@ -15,15 +15,24 @@ def convert(
     images: ImagesOption,
     labels: LabelsOption,
     out: Annotated[Path, typer.Option("--out", help="COCO JSON to write.", metavar="FILE")],
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Write over an older --out.")] = False,
     format: FormatOption = None,
 ) -> None:
-    """Write labels of any format as COCO JSON; what cannot be used is listed and left out."""
+    """Write labels of any format as COCO JSON; what cannot be used is listed and left out.
+
+    A mask without a box gets one, as other tools expect: `--prompt auto` then prompts with it, no longer with the mask.
+    """
     from wesam.errors import WesamError
     from wesam.labels.check import load_samples
     from wesam.labels.write_coco import write_coco
 
-    if out.exists() and out.resolve() == labels.resolve():
-        raise WesamError(f"--out {out}: expected another file than --labels, which may hold more than is converted")
+    if out.exists() and out.resolve().is_relative_to(labels.resolve()):
+        raise WesamError(
+            f"--out {out}: expected a new file, or one that is not in --labels, "
+            f"whose files may hold more than is converted"
+        )
+    if out.exists() and not overwrite:
+        raise WesamError(f"--out {out}: expected a new file, got one that exists; --overwrite replaces it")
     samples, report = load_samples(images, labels, decode=False, format=format)
     for line in report.lines():
         say(line)
