@@ -53,6 +53,29 @@ def test_validation_labels_have_a_format_of_their_own(image_set: ImageSet, model
     assert (tmp_path / "told" / "evaluation.json").is_file()
 
 
+@pytest.mark.parametrize(
+    ("given", "needed"), [(("--val-format", "masks"), "--val-labels"), (("--format", "coco"), "--labels")]
+)
+def test_a_format_of_no_labels_is_refused(given: tuple[str, str], needed: str, tmp_path: Path) -> None:
+    labels = () if needed == "--labels" else ("--labels", tmp_path)
+    result = wesam("adapt", "--model", "m", "--images", tmp_path, *labels, "--out", tmp_path / "run", *given)
+    assert result.exit_code == 2
+    assert f"expected {needed} beside it, got none" in result.output
+
+
+def test_an_interrupt_names_the_way_to_go_on_only_where_there_is_one(
+    finished_run: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("wesam.adaptation.run", interrupted)
+    fresh = wesam("adapt", "--model", "m", "--images", tmp_path, "--out", tmp_path / "run")
+    assert (fresh.exit_code, fresh.stderr) == (130, "stopped\n")
+    begun = wesam("adapt", "--resume", "--out", finished_run)
+    assert (begun.exit_code, begun.stderr) == (130, f"stopped; go on with: wesam adapt --resume --out {finished_run}\n")
+
+
 def test_not_to_adapt_is_said_plainly(image_set: ImageSet, model_folder: Path, tmp_path: Path) -> None:
     rule = ("--set", "selection.rule=best", "--set", "selection.signals=[anchor_agreement]")
     data = ("--images", image_set.images, "--labels", image_set.boxes, "--val-labels", image_set.masks)

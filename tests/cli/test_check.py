@@ -35,3 +35,9 @@ def test_check_fails_where_nothing_can_be_used(image_set: ImageSet, tmp_path: Pa
     assert result.exit_code == 1
     assert "labels.json" in result.output
     assert "line 1" in result.output
+
+
+def test_an_input_without_a_size_is_refused(image_set: ImageSet) -> None:
+    result = wesam("check", "--images", image_set.images, "--labels", image_set.boxes, "--input-size", -5)
+    assert result.exit_code == 2
+    assert "--input-size" in result.output

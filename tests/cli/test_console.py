@@ -21,7 +21,7 @@ def test_a_mistake_is_one_message(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_an_interrupt_says_how_to_go_on(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as end, reported("go on with: x"):
+    with pytest.raises(SystemExit) as end, reported(lambda: "go on with: x"):
         raise KeyboardInterrupt
     assert end.value.code == 130
     assert capsys.readouterr().err == "go on with: x\n"

@@ -63,7 +63,18 @@ def adapt(
         elif model is None:
             raise WesamError(f"--resume --out {out}: expected a run that was begun, found no {begun.name} in it")
     run_config = make_config(values, preset=preset, file=config, overrides=set_)
-    with reported(f"stopped; go on with: wesam adapt --resume --out {run_config.out}"), loss_progress() as show:
+    for option, given, of, labelled in (
+        ("--format", format, "--labels", run_config.labels),
+        ("--val-format", val_format, "--val-labels", run_config.val_labels),
+    ):
+        if given is not None and labelled is None:
+            raise typer.BadParameter(f"expected {of} beside it, got none", param_hint=option)
+
+    def how_to_go_on() -> str:
+        begun = (run_config.out / "config.yaml").is_file()
+        return f"stopped; go on with: wesam adapt --resume --out {run_config.out}" if begun else "stopped"
+
+    with reported(how_to_go_on), loss_progress() as show:
         result = run(run_config, resume, show, say)
     if result.summary:
         print_result(result)

@@ -13,7 +13,9 @@ from wesam.cli.options import FormatOption, ImagesOption, LabelsOption
 def check(
     images: ImagesOption,
     labels: LabelsOption,
-    input_size: Annotated[int, typer.Option("--input-size", help="Side of the model's input, in pixels.")] = 1024,
+    input_size: Annotated[
+        int, typer.Option("--input-size", min=1, help="Side of the model's input, in pixels.")
+    ] = 1024,
     format: FormatOption = None,
 ) -> None:
     """Look through images and labels and list all problems at once."""

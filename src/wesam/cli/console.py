@@ -38,7 +38,7 @@ def say(text: str) -> None:
 
 
 @contextmanager
-def reported(on_interrupt: str = "stopped") -> Iterator[None]:
+def reported(on_interrupt: Callable[[], str] = lambda: "stopped") -> Iterator[None]:
     """Within it a user's mistake ends the program with its message and no traceback; so does Ctrl-C."""
     from transformers.utils import logging
 
@@ -57,7 +57,7 @@ def reported(on_interrupt: str = "stopped") -> Iterator[None]:
         _complain(f"error: {error.filename}: expected a file or folder that can be used, got: {error.strerror}", "red")
         sys.exit(1)
     except KeyboardInterrupt:
-        errors.print(on_interrupt, markup=False, soft_wrap=True)
+        errors.print(on_interrupt(), markup=False, soft_wrap=True)
         sys.exit(130)
 
 

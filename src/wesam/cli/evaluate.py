@@ -17,6 +17,7 @@ from wesam.cli.options import (
     OverlapOption,
     PrecisionOption,
     TileOption,
+    overlap_of,
 )
 
 
@@ -33,8 +34,8 @@ def evaluate(
         typer.Option("--out", help="Folder for evaluation.json, images.csv, report.html.", metavar="DIR"),
     ] = None,
     tile: TileOption = None,
-    overlap: OverlapOption = 64,
-    seed: Annotated[int, typer.Option("--seed", help="Of simulated points.")] = 0,
+    overlap: OverlapOption = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of simulated points.")] = 0,
     swap: Annotated[
         bool, typer.Option("--swap", help="Also decode with another image's features: does the model look?")
     ] = False,
@@ -51,6 +52,7 @@ def evaluate(
     from wesam.labels.check import load_samples
     from wesam.segmenters.load import load_segmenter
 
+    shared = overlap_of(tile, overlap)
     if swap and tile is not None:
         raise WesamError("--swap: expected no --tile beside it, as it looks at whole images, got both")
     if out is not None and (out / "evaluation.json").exists() and not overwrite:
@@ -65,7 +67,7 @@ def evaluate(
     segmenter = load_segmenter(model, adapter, device, precision)
     with image_progress(len(samples)) as advance:
         evaluation = run_evaluation(
-            segmenter, samples, prompt=prompt, seed=seed, tile=tile, overlap=overlap, on_image=advance
+            segmenter, samples, prompt=prompt, seed=seed, tile=tile, overlap=shared, on_image=advance
         )
     print_scores(evaluation)
     if out is not None:

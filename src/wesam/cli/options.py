@@ -29,6 +29,20 @@ DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cu
 PrecisionOption = Annotated[Literal["auto", "fp32", "bf16", "fp16"], typer.Option("--precision")]
 TileOption = Annotated[
     int | None,
-    typer.Option("--tile", help="Side in pixels of overlapping tiles, for small objects in large images."),
+    typer.Option("--tile", min=1, help="Side in pixels of overlapping tiles, for small objects in large images."),
 ]
-OverlapOption = Annotated[int, typer.Option("--overlap", help="Pixels that neighbouring tiles share.")]
+OverlapOption = Annotated[
+    int | None, typer.Option("--overlap", min=0, help="Pixels that neighbouring tiles share (64).")
+]
+
+
+def overlap_of(tile: int | None, overlap: int | None) -> int:
+    """What tiles share, as given or by default; what would be ignored or cannot be is refused before any work."""
+    from wesam.evaluation.predict import DEFAULT_OVERLAP
+    from wesam.views.tiling import check_tiles
+
+    if overlap is not None and tile is None:
+        raise typer.BadParameter("expected --tile beside it, got none", param_hint="--overlap")
+    shared = DEFAULT_OVERLAP if overlap is None else overlap
+    check_tiles(tile, shared)
+    return shared

@@ -17,6 +17,7 @@ from wesam.cli.options import (
     OverlapOption,
     PrecisionOption,
     TileOption,
+    overlap_of,
 )
 
 
@@ -31,7 +32,7 @@ def predict(
         typer.Option("--prompt", help="Which kind of label to prompt with."),
     ] = "auto",
     tile: TileOption = None,
-    overlap: OverlapOption = 64,
+    overlap: OverlapOption = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier prediction in --out.")] = False,
     device: DeviceOption = "auto",
     precision: PrecisionOption = "fp32",
@@ -42,12 +43,13 @@ def predict(
     from wesam.labels.check import load_samples
     from wesam.segmenters.load import load_segmenter
 
+    shared = overlap_of(tile, overlap)
     samples, report = load_samples(images, labels, format=format)
     for line in report.lines():
         say(line)
     segmenter = load_segmenter(model, adapter, device, precision)
     with image_progress(len(samples)) as advance:
         results = run_prediction(
-            segmenter, samples, out, prompt=prompt, tile=tile, overlap=overlap, overwrite=overwrite, on_image=advance
+            segmenter, samples, out, prompt=prompt, tile=tile, overlap=shared, overwrite=overwrite, on_image=advance
         )
     say(f"masks of {len(samples)} images: {results}")

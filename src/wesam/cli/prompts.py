@@ -16,6 +16,7 @@ from wesam.cli.options import (
     OverlapOption,
     PrecisionOption,
     TileOption,
+    overlap_of,
 )
 from wesam.errors import WesamError
 
@@ -46,7 +47,7 @@ def prompts(
         float | None, typer.Option("--stability-threshold", help="Least stability, instead of the quantile.")
     ] = None,
     tile: TileOption = None,
-    overlap: OverlapOption = 64,
+    overlap: OverlapOption = None,
     cache: Annotated[
         Path | None,
         typer.Option("--cache", help="Folder of what the model answered; absent: beside --out.", metavar="DIR"),
@@ -63,6 +64,7 @@ def prompts(
     from wesam.labels.unlabelled import load_unlabelled
     from wesam.segmenters.load import load_segmenter
 
+    shared = overlap_of(tile, overlap)
     if out.exists() and not overwrite:
         raise WesamError(
             f"{out}: expected a new file, got one that exists and may hold corrections; --overwrite replaces it"
@@ -78,7 +80,7 @@ def prompts(
     for problem in problems:
         say(f"skipped: {problem}")
     segmenter = load_segmenter(model, adapter, device, precision)
-    kept = CandidateCache(cache or out.with_suffix(".cache"), segmenter, settings.grid, tile, overlap)
+    kept = CandidateCache(cache or out.with_suffix(".cache"), segmenter, settings.grid, tile, shared)
     with image_progress(len(samples)) as advance:
         found = automatic_prompts(segmenter, samples, kept, settings, on_image=advance)
     found.write(out)
