@@ -99,6 +99,30 @@ def test_an_image_is_claimed_once(builder: LabelBuilder) -> None:
     assert builder.problems[0].message == "expected a new image, got 'a.png' of labels.x: image[0] again"
 
 
+@pytest.mark.parametrize(
+    ("folders", "used", "told"),
+    [
+        (["cam1", "x/photos"], "x/photos", {"m0": "some of 'cam1' too; those of 'x/photos' count"}),
+        (["x/photos", "cam1"], "x/photos", {"m1": "some of 'cam1' too; those of 'x/photos' count"}),
+        (["cam1", "."], ".", {"m0": "some of 'cam1' too; those of '.' count"}),
+        (["1", "2"], None, {f"m{i}": f"some of '{i + 1}' too; none of '1' and '2' count" for i in (0, 1)}),
+    ],
+)
+def test_labels_of_images_of_one_name_in_several_folders(
+    builder: LabelBuilder, folders: list[str], used: str | None, told: dict[str, str]
+) -> None:
+    for index, folder in enumerate(folders):
+        file = builder.claim(f"m{index}", builder.folder.find_tail, f"{folder}/a.png")
+        assert file is not None
+        builder.add(file, [Mark("box", folder, BOX)])
+    found = builder.build()
+    assert [instance.category for sample in found.samples for instance in sample.instances] == ([used] if used else [])
+    expected = "expected labels of one image 'a.png', got"
+    assert {problem.field: problem.message for problem in found.problems} == {
+        field: f"{expected} {message}" for field, message in told.items()
+    }
+
+
 def test_a_missing_image_folder(tmp_path: Path) -> None:
     with pytest.raises(WesamError, match="nowhere: expected a folder of images"):
         LabelBuilder("x", tmp_path / "nowhere")

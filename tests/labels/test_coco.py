@@ -448,3 +448,12 @@ def test_nothing_in_a_file_raises(coco: CocoSet, images: list[Any], annotations:
     for sample in read_coco(path, coco.images).samples:
         for instance in sample.instances:
             assert instance.box is not None or instance.points or instance.mask().any()
+
+
+def test_of_two_folders_the_one_called_as_the_image_folder_counts(coco: CocoSet) -> None:
+    coco.json["images"] = [{"id": i, "file_name": f"{folder}/a.png"} for i, folder in enumerate(["cam1", "images"])]
+    coco.add(image_id=0)
+    coco.add(image_id=1, bbox=[1, 1, 9, 9])
+    found = read_coco(coco.labels, coco.images)
+    assert [instance.box for sample in found.samples for instance in sample.instances] == [(1, 1, 10, 10)]
+    assert [p.field for p in found.problems if p.severity == "skip"] == ["images[0].file_name"]

@@ -135,3 +135,10 @@ def test_what_is_no_such_table_is_fatal(labels: Path, photos: Path, content: byt
 def test_no_damage_raises(labels: Path, photos: Path, text: str) -> None:
     labels.write_text(text, newline="", encoding="utf-8")
     assert_sound(read_csv(labels, photos))
+
+
+def test_of_two_folders_the_one_called_as_the_image_folder_counts(labels: Path, photos: Path) -> None:
+    labels.write_text("image,x0,y0,x1,y1\ncam1/a.png,10,5,30,25\nphotos/a.png,1,1,9,9\n")
+    found = read_csv(labels, photos)
+    assert [instance.box for instance in found.samples[0].instances] == [(1, 1, 9, 9)]
+    assert [problem.field for problem in found.problems] == ["line 2, image"]

@@ -156,3 +156,11 @@ def test_frames_of_a_video_have_no_suffix_and_folders_may_be_missing(labels: Pat
     found = read_cvat(labels, photos)
     assert [sample.id for sample in found.samples] == ["a.png", "site/b.jpg"]
     assert found.problems == ()
+
+
+def test_of_two_folders_the_one_called_as_the_image_folder_counts(labels: Path, photos: Path) -> None:
+    image = '<image name="{}/a.png"><box label="c" xtl="{}" ytl="1" xbr="9" ybr="9"/></image>'
+    labels.write_text(f"<annotations>{image.format('cam1', 5)}{image.format('photos', 2)}</annotations>")
+    found = read_cvat(labels, photos)
+    assert [instance.box for instance in found.samples[0].instances] == [(2, 1, 9, 9)]
+    assert [problem.field for problem in found.problems] == ["image[0].name"]

@@ -125,7 +125,7 @@ def test_paths_from_one_other_folder_are_found_by_their_ends(root: Path) -> None
     assert folder.find_moved("a.png").id == "a.png"
     assert folder.find_moved("/home/me/inside/a.png").id == "a.png"
     assert folder.find_moved("/home/me/inside/sub/b.png").id == "sub/b.png"
-    with pytest.raises(WesamError, match="or in '/home/me/inside' as those before, got '/home/you/a.png'"):
+    with pytest.raises(WesamError, match="or in '/home/me/inside' as others, got '/home/you/a.png'"):
         folder.find_moved("/home/you/a.png")
     with pytest.raises(WesamError, match="expected a path inside the image folder, got '/home/me/inside/c.png'"):
         folder.find_moved("/home/me/inside/c.png")
@@ -146,6 +146,18 @@ def test_files_of_one_folder_whose_names_are_not_quite_those_on_disk(
         Image.new("L", (6, 4)).save(root / name)
     folder = ImageFolder(root)
     assert [folder.find_moved(name).id for name in in_labels] == on_disk
+
+
+def test_of_labels_for_several_folders_those_called_as_this_one_are_preferred(root: Path) -> None:
+    paths = ["x/y/a.png", "x/inside/a.png", f"y/{root.parent.name}/inside/a.png"]
+    folder = ImageFolder(root)
+    assert [folder.certainty(elsewhere) for elsewhere in ("x/y", "x/inside", f"{root.parent.name}/inside")] == [0, 1, 2]
+    assert folder.certainty(".") > 2
+    folder.prefer_own(["a.png", "..", *paths])
+    for path in paths[:2]:
+        with pytest.raises(WesamError, match=f"or in 'y/{root.parent.name}/inside' as others, got '{path}'"):
+            folder.find_moved(path)
+    assert folder.find_moved(paths[2]).id == "a.png"
 
 
 def test_uploaded_names_must_be_one_images(root: Path) -> None:

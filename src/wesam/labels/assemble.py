@@ -57,8 +57,9 @@ class LabelBuilder(ProblemLog):
     def __init__(self, file: str, images: Path) -> None:
         super().__init__(file)
         self.folder = ImageFolder(images)
-        self._samples: list[Sample] = []
-        self._labelled_in: dict[str, str] = {}
+        # By image, and by the folder that the labels were made in: labels of one name may be for several images.
+        self._samples: dict[str, dict[str, Sample]] = {}
+        self._labelled_in: dict[tuple[str, str], tuple[str, str]] = {}
 
     def claim(
         self, field: str, find: Callable[_P, ImageFile | None], *args: _P.args, **kwargs: _P.kwargs
@@ -67,10 +68,10 @@ class LabelBuilder(ProblemLog):
         file = self.attempt(field, find, *args, **kwargs)
         if file is None:
             return None
-        place = f"{self.file}: {field}"
-        first = self._labelled_in.setdefault(file.id, place)
+        place = (self.file, field)
+        first = self._labelled_in.setdefault((file.id, file.elsewhere), place)
         if first != place:
-            self.tell(field, f"expected a new image, got {file.id!r} of {first} again")
+            self.tell(field, f"expected a new image, got {file.id!r} of {': '.join(first)} again")
             return None
         return file
 
@@ -78,10 +79,25 @@ class LabelBuilder(ProblemLog):
         """Takes a claimed image and its objects, of which there may be none, into the set."""
         objects = _objects(marks, self)
         instances = [instance for marks in objects if (instance := self._instance(marks)) is not None]
-        self._samples.append(Sample(file.id, file.path, file.width, file.height, tuple(instances)))
+        sample = Sample(file.id, file.path, file.width, file.height, tuple(instances))
+        self._samples.setdefault(file.id, {})[file.elsewhere] = sample
 
     def build(self) -> LabelSet:
-        return LabelSet(tuple(self._samples), tuple(self.problems))
+        chosen = [self._chosen(image_id, rivals) for image_id, rivals in self._samples.items()]
+        return LabelSet(tuple(sample for sample in chosen if sample is not None), tuple(self.problems))
+
+    def _chosen(self, image_id: str, rivals: dict[str, Sample]) -> Sample | None:
+        """Of labels for images of one name in several folders those that are most surely of ours; None if none are."""
+        surest = max(map(self.folder.certainty, rivals))
+        best = [elsewhere for elsewhere in rivals if self.folder.certainty(elsewhere) == surest]
+        used = f"those of {best[0]!r}" if len(best) == 1 else f"none of {' and '.join(map(repr, best))}"
+        for elsewhere in rivals:
+            if [elsewhere] != best:
+                self.file, field = self._labelled_in[image_id, elsewhere]
+                self.tell(
+                    field, f"expected labels of one image {image_id!r}, got some of {elsewhere!r} too; {used} count"
+                )
+        return rivals[best[0]] if len(best) == 1 else None
 
     def _instance(self, marks: Sequence[Mark]) -> Instance | None:
         """One object from its marks: all their points, the union of their masks, one box."""

@@ -86,6 +86,8 @@ class _CocoReader(ProblemLog):
         files: dict[_Id, ImageFile | None] = {}
         index_of_id: dict[_Id, int] = {}
         index_of_file: dict[str, int] = {}
+        names = (entry.get("file_name") for entry in entries if isinstance(entry, dict))
+        folder.prefer_own(name for name in names if isinstance(name, str))
         for index, entry in enumerate(entries):
             field = f"images[{index}]"
             if not isinstance(entry, dict):

@@ -9,11 +9,14 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import groupby, takewhile
 from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
-from typing import TypeGuard
+from typing import TYPE_CHECKING, TypeGuard
 
 from wesam.errors import WesamError
 from wesam.labels.images import image_size, list_images
 from wesam.untrusted import stay_inside
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 # Folders above an image that label files name; more would only be a way to make us search for long.
 _LONGEST_END = 8
@@ -106,17 +109,44 @@ class ImageFolder:
         Raises:
             WesamError: if no end of the path is an image here.
         """
-        ends = [*_ends(path), *_ends(_UPLOAD_PREFIX.sub(r"\1", path))]
-        if not ends:
+        found = self._end(path)
+        if found is None:
             raise WesamError(f"expected a path to an image, got {path!r}")
-        elsewhere, end = next((one for one in ends if _is_file(self._locate(one[1]))), ends[-1])
+        elsewhere, end = found
         return replace(self.find(end), elsewhere=elsewhere)
+
+    def _end(self, path: str) -> tuple[str, str] | None:
+        """The longest end of a path that exists here, else its name, behind what comes before; None without a name."""
+        ends = [*_ends(path), *_ends(_UPLOAD_PREFIX.sub(r"\1", path))]
+        return next((one for one in ends if _is_file(self._locate(one[1]))), ends[-1] if ends else None)
+
+    def certainty(self, elsewhere: str) -> int:
+        """How surely labels that were made in `elsewhere` are of this folder: how many names agree, the last first.
+
+        All of them do where the labels name no folder.
+        """
+        path = PurePosixPath(elsewhere)
+        pairs = zip(self._folders, path.parts[::-1], strict=False)
+        return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs)) if path.name else len(self._folders)
+
+    @cached_property
+    def _folders(self) -> tuple[str, ...]:
+        """The names of this folder and those above it."""
+        return self.root.resolve().parts[::-1]
+
+    def prefer_own(self, paths: Iterable[str]) -> None:
+        """Has `find_moved` take, of labels for several folders, those for the one that is called most like this one."""
+        ends = (self._end(path) for path in paths if self._folders[0] in path)
+        elsewhere = dict.fromkeys(end[0] for end in ends if end is not None and end[0] != ".")
+        best = max(elsewhere, key=self.certainty, default=None)
+        if best is not None and self.certainty(best):
+            self._elsewhere = best
 
     def find_moved(self, path: str) -> ImageFile:
         """The image of that name, or else of an end of it: labels may have been made where it lay elsewhere.
 
-        Then all paths of a label file must lie in one folder: with ``train/1.png`` and ``val/1.png`` nobody could say
-        which of them a single ``1.png`` is.
+        Then all paths of a label file must lie in one folder, that of the first unless `prefer_own` found a better one:
+        with ``train/1.png`` and ``val/1.png`` nobody could say which of them a single ``1.png`` is.
 
         Raises:
             WesamError: if there is neither, or the end is that of a path from another folder than before.
@@ -131,8 +161,9 @@ class ImageFolder:
         if self._elsewhere is None:
             self._elsewhere = file.elsewhere
         if file.elsewhere != self._elsewhere:
-            before = str(self._elsewhere)
-            raise WesamError(f"expected a path inside the image folder, or in {before!r} as those before, got {path!r}")
+            raise WesamError(
+                f"expected a path inside the image folder, or in {self._elsewhere!r} as others, got {path!r}"
+            )
         return file
 
     def find_uploaded(self, path: str) -> ImageFile:
@@ -144,7 +175,8 @@ class ImageFolder:
         name = PurePosixPath(_UPLOAD_PREFIX.sub(r"\1", path)).name
         paths = self._by_uploaded_name.get(name, [])
         if len(paths) == 1:
-            return self.find(paths[0].relative_to(self.root).as_posix())
+            file = self.find(paths[0].relative_to(self.root).as_posix())
+            return replace(file, elsewhere=PurePosixPath(path).parent.as_posix())
         raise WesamError(f"expected one image that is called {name!r} once uploaded, found {len(paths)}")
 
     def find_stem(self, stem: str, but: Path | None = None) -> ImageFile:
