@@ -76,19 +76,20 @@ def test_outlines_are_given_as_they_are_but_never_the_mask_that_is_learned(
         assert all(same) if objective == "wesam" else not any(same)
 
 
-def test_the_order_of_the_label_file_does_not_matter(
-    image_set: ImageSet, model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_run_that_learns_from_masks_goes_on_with_the_same_ones(
+    image_set: ImageSet, model_folder: Path, tmp_path: Path
 ) -> None:
-    coco = json.loads(image_set.boxes.read_text())
-    coco["images"].reverse()
-    reversed_ = tmp_path / "reversed.json"
-    reversed_.write_text(json.dumps(coco))
-    one, other = (
-        given_to_training(image_set, model_folder, tmp_path / labels.stem, monkeypatch, labels=labels)[0]
-        for labels in (image_set.boxes, reversed_)
-    )
-    assert [sample.id for sample in one] == sorted(sample.id for sample in one)
-    assert one == other
+    labels, out = tmp_path / "masks.json", tmp_path / "run"
+    coco = json.loads(image_set.masks.read_text())
+    labels.write_text(json.dumps(coco))
+    settings = {"objective": {"name": "supervised"}, "steps": 2, "device": "cpu", "trackers": (), "previews": 0}
+    adapt(model_folder, image_set.images, labels, out, **settings)
+    x, y, width, height = coco["annotations"][0]["bbox"]
+    corners = [x, y, x + width, y, x + width, y + height, x, y + height]
+    coco["annotations"][0]["segmentation"] = [corners]  # another mask in the same box
+    labels.write_text(json.dumps(coco))
+    with pytest.raises(WesamError, match="of another content or labelled otherwise"):
+        adapt(model_folder, image_set.images, labels, out, resume=True, **settings)
 
 
 def test_masks_are_never_learned_from_and_scored_with(image_set: ImageSet, model_folder: Path, tmp_path: Path) -> None:

@@ -96,7 +96,6 @@ def run(
     skipped: tuple[Problem, ...] = ()
     if config.labels is not None:
         labelled, report = load_samples(config.images, config.labels, format=config.labels_format)
-        labelled = _in_order(labelled)
         skipped = report.skipped
         for line in report.lines():
             tell(line)
@@ -137,9 +136,9 @@ def run(
         if labelled is None:
             kept_aside = {sample.id for sample in validation or ()}
             found = automatic_labels(config, accelerator, segmenter, folder, kept_aside, tell)
-            weak = _prompted(config, _in_order(found))
+            weak = _prompted(config, found)
         if accelerator.is_main_process:
-            keep_same_inputs(folder.inputs, source, weak)
+            keep_same_inputs(folder.inputs, source, weak if masks is None else masks)
         accelerator.wait_for_everyone()
         trained = train(config, accelerator, objective, weak, folder, masks, on_progress, tell)
         if not accelerator.is_main_process:
@@ -165,11 +164,6 @@ def run(
         }
         folder.write_summary(summary)
         return AdaptResult(folder.root, folder.adapter, summary, evaluation)
-
-
-def _in_order(samples: Sequence[Sample]) -> list[Sample]:
-    """By id, as what is held back and what comes when is drawn by place: a file may list its images in any order."""
-    return sorted(samples, key=lambda sample: sample.id)
 
 
 def _prompted(config: RunConfig, samples: Sequence[Sample]) -> list[Sample]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 from wesam.experiments.arms import Bench
@@ -21,7 +22,8 @@ def test_every_training_prompt_meets_every_test_prompt(bench: Bench) -> None:
     assert ["bbox" in text for text in held.values()] == [True, False, False]
     assert ["keypoints" in text for text in held.values()] == [False, True, False]
     assert ["segmentation" in text for text in held.values()] == [False, False, True]
-    assert (bench.out / "automatic" / "prompts.json").exists()
+    (prompts,) = (bench.out / "automatic").glob("prompts-*.json")
+    assert json.loads(prompts.read_text())["annotations"]
     assert table(rows).count("\n") == 6
 
 

@@ -61,5 +61,15 @@ def test_a_study_records_goes_on_and_is_reported(
     result = CliRunner().invoke(stability.app, ["report", str(out)], catch_exceptions=False)
     assert "1 runs that were scored at 4 steps, of 1; arms: shared teacher" in result.output
     assert "| last |" in result.output
+    with pytest.raises(WesamError, match="rows of this model, pack and number of test images"):
+        Study(str(model_folder), out, (2, 4), 2, settings, test_images=3).record(domain, "point", 1, arm)
+    # One that has just begun is passed over, and a study of nothing else says so.
+    begun = path.parent.with_name("seed-2") / path.name
+    begun.parent.mkdir()
+    begun.write_text("".join(json.dumps({**row, "seed": 2}) + "\n" for row in rows[:2]))
+    assert "of 2; arms" in CliRunner().invoke(stability.app, ["report", str(out)], catch_exceptions=False).output
+    path.unlink()
+    with pytest.raises(WesamError, match="scored at the same length, got none"):
+        CliRunner().invoke(stability.app, ["report", str(out)], catch_exceptions=False)
     with pytest.raises(WesamError, match="seed was|learning_rate was"):
         Study(str(model_folder), out, (2, 4), 2, (*settings, "learning_rate=1e-3"), 2).record(domain, "point", 1, arm)

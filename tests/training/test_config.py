@@ -162,6 +162,13 @@ def test_what_only_signals_can_decide_is_refused_where_the_last_step_is_taken(ch
         make_config({**BASE, **changes})
 
 
+def test_what_learns_nothing_has_nothing_to_choose_from() -> None:
+    with pytest.raises(
+        WesamError, match="no selection.rule but last with objective.name=direct.*got selection.rule=best"
+    ):
+        make_config(BASE, overrides=["objective.name=direct", "selection.rule=best"])
+
+
 def test_a_model_that_is_a_path_is_found_from_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert make_config(BASE).model == "wesam-tiny"

@@ -4,12 +4,16 @@ from pathlib import Path
 
 import pytest
 import torch
+from accelerate import Accelerator
 
 from tests.conftest import ImageSet
 from tests.training.setting import MeanFeature, SmallRun
 from wesam.errors import NonFiniteLossError
 from wesam.training.checkpoint import list_checkpoints, load_checkpoint
+from wesam.training.config import RunConfig
 from wesam.training.guard import FiniteGuard, GuardSettings, all_finite
+from wesam.training.loop import make_accelerator
+from wesam.training.run_folder import RunFolder
 from wesam.views.batch import Batch
 
 NAN = float("nan")
@@ -69,6 +73,59 @@ def test_a_gradient_that_is_not_finite_is_left_out_too(image_set: ImageSet, tmp_
     assert len(row["images"]) == 2  # each alone has a finite loss, so both are named
     assert "3.png" in row["images"]
     assert all_finite(run.weights)
+
+
+class _NanBackwards(torch.autograd.Function):
+    @staticmethod
+    def forward(_ctx: object, value: torch.Tensor) -> torch.Tensor:
+        return value.clone()
+
+    @staticmethod
+    def backward(_ctx: object, *gradients: torch.Tensor) -> torch.Tensor:
+        return gradients[0] * NAN
+
+
+class _NeverAGradient(MeanFeature):
+    """A finite loss whose gradient never is."""
+
+    def forward(self, batch: Batch) -> dict[str, torch.Tensor]:
+        return {"total": _NanBackwards.apply(super().forward(batch)["total"])}
+
+
+def test_a_scaler_that_finds_no_scale_ends_the_run(
+    image_set: ImageSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """fp16's scaler leaves steps out in silence; one whose every gradient is NaN would do so to the end."""
+
+    def with_scaler(config: RunConfig, folder: RunFolder) -> Accelerator:
+        accelerator = make_accelerator(config, folder)
+        scaler = torch.amp.GradScaler("cpu", init_scale=4.0)
+        accelerator.scaler = scaler
+        # As accelerate does where fp16 runs, which on a CPU it does not.
+        monkeypatch.setattr(
+            accelerator,
+            "unscale_gradients",
+            lambda *_: [scaler.unscale_(one.optimizer) for one in accelerator._optimizers],
+        )
+        return accelerator
+
+    monkeypatch.setattr("tests.training.setting.make_accelerator", with_scaler)
+    run = SmallRun(image_set, tmp_path, {"steps": 40, "health": {"every": 0}}, _NeverAGradient)
+    with pytest.raises(NonFiniteLossError, match="after 3 returns"):
+        run.train()
+    assert [row["step"] for row in run.events if row["event"] == "step left out"][:3] == [3, 4, 5]  # at scale 1
+    healthy = SmallRun(image_set, tmp_path / "healthy", {"steps": 4, "health": {"every": 0}}, MeanFeature)
+    healthy.train()
+    assert not healthy.events
+
+
+def test_an_image_that_another_process_met_is_the_one_named(
+    image_set: ImageSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wesam.training.loop.gather_object", lambda own: [*own, "elsewhere.png"])
+    run = SmallRun(image_set, tmp_path, {"steps": 3}, _BadGradient)
+    run.train()
+    assert [row["images"] for row in run.events] == [["elsewhere.png"]]
 
 
 def test_the_steps_left_out_change_nothing_else(image_set: ImageSet, tmp_path: Path) -> None:

@@ -49,8 +49,13 @@ def test_the_split_is_the_seeds_alone_and_leaves_bare_images_to_training() -> No
     assert len(one.training) == 56
 
 
-def test_nothing_is_held_back_where_nothing_is_measured_or_wanted() -> None:
+def test_the_order_in_which_a_file_lists_its_images_does_not_matter() -> None:
     samples = blank(60)
+    assert split_samples(samples[::-1], HealthSettings(), 1) == split_samples(samples, HealthSettings(), 1)
+
+
+def test_nothing_is_held_back_where_nothing_is_measured_or_wanted() -> None:
+    samples = sorted(blank(60), key=lambda sample: sample.id)
     assert split_samples(samples, HealthSettings(every=0), 0).training == samples
     none = split_samples(samples, HealthSettings(share=0), 0)
     assert (none.training, none.held_back, len(none.health)) == (samples, False, 16)

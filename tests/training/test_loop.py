@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 
 from tests.conftest import ImageSet
 from tests.tiny import tiny_segmenter
-from tests.training.setting import MeanFeature
+from tests.training.setting import MeanFeature, SmallRun
 from wesam.adaptation import adapt
 from wesam.errors import WesamError
 from wesam.labels.check import load_samples
@@ -146,6 +146,28 @@ def test_two_processes_compute_the_step_of_one(image_set: ImageSet, model_folder
         torch.testing.assert_close(got[name], tensor, rtol=1e-3, atol=1e-5)
 
 
+def test_another_number_of_processes_does_not_go_on(image_set: ImageSet, tmp_path: Path) -> None:
+    SmallRun(image_set, tmp_path, {"steps": 3}).train()
+    (newest, *_) = list_checkpoints(tmp_path / "checkpoints")[::-1]
+    state = json.loads((newest / "state.json").read_text())
+    (newest / "state.json").write_text(json.dumps({**state, "processes": 2}))
+    with pytest.raises(WesamError, match=r"expected 2 process\(es\), with which this run was begun, got 1"):
+        SmallRun(image_set, tmp_path, {"steps": 3}).train()
+
+
+def test_each_micro_batch_draws_its_own_dropout(image_set: ImageSet, tmp_path: Path) -> None:
+    run = SmallRun(image_set, tmp_path, {"steps": 3, "batch_size": 1, "accumulation": 2, "health": {"every": 0}})
+    run.segmenter = tiny_segmenter()
+    add_lora(run.segmenter, LoraSettings(dropout=0.5), seed=0)
+    run.method = MeanFeature(run.segmenter)
+    drawn: list[torch.Tensor] = []
+    dropout = next(part for part in run.segmenter.network.modules() if isinstance(part, torch.nn.Dropout) and part.p)
+    dropout.register_forward_hook(lambda _, __, output: drawn.append(output != 0))
+    run.train()
+    assert len(drawn) == 6
+    assert not any(torch.equal(drawn[first], drawn[second]) for first in range(6) for second in range(first))
+
+
 def test_two_processes_stop_early_together(image_set: ImageSet, model_folder: Path, tmp_path: Path) -> None:
     """Only the first one measures, and nothing agrees with the source model better than it does itself."""
     out = tmp_path / "run"
@@ -205,6 +227,7 @@ def test_direct_is_the_source_model(image_set: ImageSet, model_folder: Path, tmp
     assert result.evaluation is not None
     assert result.evaluation.difference is not None
     assert result.evaluation.difference.difference == 0
+    assert result.summary["selection"]["adapted"] is False
 
 
 def test_a_process_that_runs_one_precision_says_so_of_another(tmp_path: Path) -> None:

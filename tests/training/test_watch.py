@@ -88,6 +88,7 @@ def test_a_run_that_gains_nothing_stops_early(image_set: ImageSet, tmp_path: Pat
     # Resumed, it stays ended.
     again = SmallRun(image_set, tmp_path, run.settings)
     assert (again.train().steps, again.train().resumed_from) == (4, 4)
+    assert again.events == run.events  # and does not say so once more
 
 
 def test_means_and_scaled_updates_are_candidates(image_set: ImageSet, tmp_path: Path) -> None:

@@ -109,7 +109,7 @@ class Bench:
         folder = self.out / folder_name(arm.name) / f"seed-{seed}"
         config = self._config(arm, seed, folder)
         if arm.automatic:
-            config = config.model_copy(update={"labels": self._found(config, folder.parent / "prompts.json")})
+            config = config.model_copy(update={"labels": self._found(config, folder.parent)})
         record = RunFolder(folder)
         if record.summary.exists():
             record.open(config, resume=True)  # refuses what other settings have left
@@ -149,12 +149,13 @@ class Bench:
             ],
         )
 
-    def _found(self, config: RunConfig, path: Path) -> Path:
+    def _found(self, config: RunConfig, folder: Path) -> Path:
         """A COCO file of what the source model finds on the training images, the same for all seeds of an arm.
 
         A run without labels would take the pack's test images as well, and have an advantage.
         """
-        path = path.absolute()
+        depends = [self.inputs, config.automatic.model_dump_json(), config.views.overlap]
+        path = folder.absolute() / f"prompts-{hashlib.sha256(json.dumps(depends).encode()).hexdigest()[:8]}.json"
         if not path.exists():
             samples, _ = load_samples(self.pack.images, self.pack.weak)
             segmenter = load_segmenter(self.model)
@@ -165,7 +166,7 @@ class Bench:
         return path
 
     @cached_property
-    def _inputs(self) -> str:
+    def inputs(self) -> str:
         """A hash of what scores depend on beside the adapter: the model's weights, the pack, the tiles."""
         total = hashlib.sha256(fingerprint(load_segmenter(self.model)))
         for labels in (self.pack.weak, self.pack.train_masks, self.pack.test_masks):
@@ -176,7 +177,7 @@ class Bench:
 
     def _scored(self, path: Path, adapter: Path | None, prompts: Sequence[PromptKind], name: str) -> list[Row]:
         """From disk, and from the network for prompts that were not scored before."""
-        of = self._inputs
+        of = self.inputs
         kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"of": of, "rows": []}
         if kept["of"] != of:
             raise WesamError(

@@ -86,13 +86,15 @@ def _measure_view(segmenter: Segmenter, batch: Batch, generator: torch.Generator
 
 
 def table(found: dict[str, list[Growth]]) -> str:
-    """Markdown: mean ± standard error over views, a domain a row."""
+    """Markdown: mean ± standard error over views (of which one has none), a domain a row."""
     columns = ["domain", "strong view", f"noise of {NOISE:g}", "higher predicted IoU", "its rise", "views"]
     rows = []
     for name, views in found.items():
         values = [[view.strong, view.noise, view.confident, view.rise] for view in views]
-        means, errors = np.mean(values, 0), np.std(values, 0) / np.sqrt(len(values))
-        cells = [f"{mean:+.3f} ± {error:.3f}" for mean, error in zip(means, errors, strict=True)]
+        cells = [f"{mean:+.3f}" for mean in np.mean(values, 0)]
+        if len(values) > 1:
+            errors = np.std(values, 0, ddof=1) / np.sqrt(len(values))
+            cells = [f"{cell} ± {error:.3f}" for cell, error in zip(cells, errors, strict=True)]
         rows.append([name, *cells, str(len(views))])
     return markdown.table(columns, rows)
 

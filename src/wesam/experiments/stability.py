@@ -28,7 +28,7 @@ from wesam.atomic import replaced_file
 from wesam.cli.console import reported
 from wesam.errors import WesamError
 from wesam.evaluation.evaluate import evaluate
-from wesam.experiments.arms import Arm
+from wesam.experiments.arms import Arm, Bench
 from wesam.experiments.domain import DOMAIN_HELP, Domain
 from wesam.experiments.pack import Pack, folder_name
 from wesam.experiments.stability_analysis import MEAN, read_runs, report, scale_name
@@ -81,7 +81,8 @@ class Study:
         """Runs, measures and scores what is not there yet; returns the file of rows.
 
         Raises:
-            WesamError: if the folder holds a run of other settings, or something is wrong with these.
+            WesamError: if the folder holds a run of other settings, or rows of another model, pack or number of test
+                images, or something is wrong with these.
         """
         own = self.out / folder_name(domain.name)
         folder = own / prompt / folder_name(arm.name) / f"seed-{seed}"
@@ -93,7 +94,8 @@ class Study:
             finished.close()
         else:
             adapt_run(config, resume=finished.config.exists())
-        keys = {"domain": domain.name, "prompt": prompt, "seed": seed, "arm": arm.name}
+        of = f"{Bench(self.model, pack, own, tile=domain.tile).inputs}, {self.test_images or 'all'} test images"
+        keys = {"domain": domain.name, "prompt": prompt, "seed": seed, "arm": arm.name, "of": of}
         rows = _Rows(folder / ROWS, keys)
         scorer = _Scorer(config, self._tests(pack))
         kept = CandidateFolder(finished.candidates)
@@ -196,6 +198,11 @@ class _Rows:
         self._keys = keys
         text = path.read_text(encoding="utf-8") if path.exists() else ""
         self._rows: list[dict[str, Any]] = [json.loads(line) for line in text.splitlines()]
+        if any(row.get("of") != keys["of"] for row in self._rows):
+            raise WesamError(
+                f"{path}: expected rows of this model, pack and number of test images, got those of others, which "
+                f"have been there before; give another folder for the runs"
+            )
 
     def lack(self, step: int, made: str) -> bool:
         return all((row["step"], row["made"]) != (step, made) for row in self._rows)
@@ -243,7 +250,10 @@ def report_command(
 ) -> None:
     """Prints what the recorded runs say, as Markdown; runs nothing."""
     runs = read_runs(out)
-    recorded = sorted(set.intersection(*(set(run.made) for run in runs)))
+    scored = [set(run.made) for run in runs if run.made]
+    recorded = sorted(set.intersection(*scored)) if scored else []
+    if not (length or recorded):
+        raise WesamError(f"{out}: expected runs that are scored at the same length, got none; name one by --length")
     Console(width=400).print(report(runs, length or recorded, rules(), most), markup=False, highlight=False)
 
 

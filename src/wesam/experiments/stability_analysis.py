@@ -169,7 +169,7 @@ def _ranks(values: Sequence[float]) -> NDArray[np.float64]:
 
 
 def correlations(runs: Sequence[Run], length: int) -> str:
-    """Markdown: how each signal's gain follows the true mIoU along a run, and at its end over runs."""
+    """Markdown: how each signal's gain follows the true mIoU along a run."""
     domains = list(dict.fromkeys(run.domain for run in runs))
     lines = []
     for name in SIGNAL_NAMES:

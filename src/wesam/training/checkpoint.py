@@ -28,6 +28,7 @@ class Checkpoint:
         optimiser: its `state_dict()`.
         extra: the objective's own state (an EMA teacher).
         scaler: state of the fp16 gradient scaler, empty otherwise.
+        processes: that the run has.
         rollbacks: how often the run went back until then (`training.guard`).
     """
 
@@ -36,13 +37,14 @@ class Checkpoint:
     optimiser: dict[str, Any]
     extra: dict[str, Tensor]
     scaler: dict[str, Any]
+    processes: int = 1
     rollbacks: int = 0
 
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint, keep: int) -> Path:
     """Writes `folder/step-000123` whole or not at all, then deletes all but the newest `keep`."""
     final = folder / f"step-{checkpoint.step:07d}"
-    state = {"step": checkpoint.step, "rollbacks": checkpoint.rollbacks}
+    state = {"step": checkpoint.step, "processes": checkpoint.processes, "rollbacks": checkpoint.rollbacks}
     with replaced_folder(final) as partial:
         save_file(_contiguous(checkpoint.adapter), partial / "adapter.safetensors")
         save_file(_contiguous(checkpoint.extra), partial / "extra.safetensors")
@@ -73,7 +75,8 @@ def load_checkpoint(path: Path) -> Checkpoint:
             optimiser=tensors["optimiser"],
             extra=load_file(path / "extra.safetensors"),
             scaler=tensors["scaler"],
-            rollbacks=int(state.get("rollbacks", 0)),
+            processes=int(state["processes"]),
+            rollbacks=int(state["rollbacks"]),
         )
     except Exception as error:  # safetensors, pickle and json each raise their own kinds
         raise WesamError(

@@ -164,6 +164,11 @@ class RunConfig(BaseModel):
     @model_validator(mode="after")
     def _what_is_chosen_by_was_measured(self) -> RunConfig:
         chosen = self.selection
+        if self.objective.name == "direct" and chosen.rule not in (None, "last"):
+            raise ValueError(
+                f"expected no selection.rule but last with objective.name=direct, which learns nothing to choose from, "
+                f"got selection.rule={chosen.rule}"
+            )
         if self.health.every == 0 and (chosen.rule not in (None, "last") or chosen.average_last > 1):
             raise ValueError(
                 f"expected health.every of at least 1 to choose by signals, got health.every=0 and "

@@ -58,15 +58,16 @@ class FiniteGuard:
     def judge(self, accelerator: Accelerator, losses: Sequence[dict[str, Tensor]], norm: Tensor) -> bool:
         """Whether a step may be taken: losses and gradient are finite, in all processes.
 
-        It waits for the device, which is the price of never letting a bad gradient into the weights.
+        It waits for the device, which is the price of never letting a bad gradient into the weights. With fp16's scaler
+        an infinite gradient is how it finds its scale, and it leaves such steps out itself; only where the scale cannot
+        be the reason any more are they counted here.
 
         Args:
             losses: of the step's batches.
             norm: () the gradient's norm over all batches and processes.
         """
         values = [loss["total"].detach().float() for loss in losses]
-        if accelerator.scaler is None:
-            # With fp16's scaler an infinite gradient is how it finds its scale; it leaves such steps out itself.
+        if accelerator.scaler is None or accelerator.scaler.get_scale() <= 1:
             values.append(norm.to(values[0]))
         bad = (~torch.isfinite(torch.stack(values))).any().float()
         if accelerator.num_processes > 1:
@@ -90,7 +91,6 @@ def all_finite(tensors: dict[str, Tensor]) -> bool:
 
 @torch.no_grad()
 def culprits(objective: Objective, batches: Sequence[Batch]) -> list[str]:
-    """Ids of the images whose own loss is not finite; of all images where each alone is fine."""
+    """Ids of the images whose own loss is not finite; [] where each alone is fine."""
     pieces = [piece for batch in batches for piece in batch.split(len(batch))]
-    bad = [piece.sample_ids[0] for piece in pieces if not bool(torch.isfinite(objective(piece)["total"]))]
-    return list(dict.fromkeys(bad or [name for batch in batches for name in batch.sample_ids]))
+    return [piece.sample_ids[0] for piece in pieces if not bool(torch.isfinite(objective(piece)["total"]))]

@@ -94,8 +94,10 @@ def split_samples(samples: Sequence[Sample], settings: HealthSettings, seed: int
     """Holds back a share of the images that have objects, drawn by the seed alone.
 
     At least 4 and at most `settings.images` are held back, but never more than a fifth; where that leaves fewer
-    than 4, or nothing is to be held back, the images measured are training images too.
+    than 4, or nothing is to be held back, the images measured are training images too. Both lists are in the order of
+    ids, as what is held back, and what comes when, is drawn by place: a file may list its images in any order.
     """
+    samples = sorted(samples, key=lambda sample: sample.id)
     labelled = [index for index, sample in enumerate(samples) if sample.instances]
     order = np.random.default_rng([seed, len(labelled)]).permutation(len(labelled))
     shuffled = [labelled[position] for position in order]

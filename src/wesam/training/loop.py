@@ -12,7 +12,7 @@ from datetime import timedelta
 import torch
 from accelerate import Accelerator
 from accelerate.tracking import get_available_trackers
-from accelerate.utils import InitProcessGroupKwargs, ProjectConfiguration
+from accelerate.utils import InitProcessGroupKwargs, ProjectConfiguration, gather_object
 from torch import Tensor
 
 from wesam.errors import NonFiniteLossError, WesamError
@@ -116,7 +116,7 @@ def train(
     loop = _Loop(config, accelerator, objective, dataset, folder, notes, watch, on_progress)
     start, began = loop.step, time.perf_counter()
     loop.run()
-    selection, weights = (unwatched(), objective.result()) if watch is None else watch.finish()
+    selection, weights = (unwatched(objective.trainable), objective.result()) if watch is None else watch.finish()
     seconds = time.perf_counter() - began
 
     load_adapter_state(segmenter, weights)
@@ -179,7 +179,8 @@ class _Loop:
         """Takes the steps that are left."""
         if self.watch is not None and self.watch.lacks(0):
             self._measure(0)
-        self._stop_if_stalled()
+        if self._stalled():
+            self.steps = self.step
         self.segmenter.train()
         while self.step < self.steps:
             try:
@@ -223,7 +224,13 @@ class _Loop:
                 if self.watch is not None:
                     self._measure(self.step)
                     self.window.clear()  # its clock must not count the measurement
-                due |= self._stop_if_stalled()
+                if self._stalled():
+                    self.steps, due = self.step, True
+                    self.notes.add(
+                        self.step,
+                        "early stop",
+                        f"step {self.step}: stopped early, the signals of health chose no later adapter",
+                    )
             if due and self.guard.streak == 0:
                 self._save()
         return None
@@ -234,18 +241,12 @@ class _Loop:
         self.folder.append_metrics({"step": step, "health": signals})
         self.accelerator.log({f"health/{name}": value for name, value in signals.items()}, step=step)
 
-    def _stop_if_stalled(self) -> bool:
+    def _stalled(self) -> bool:
         """Whether the run ends here, since the choice of its adapter has not changed for long enough."""
         if self.config.selection.patience is None or self.step == self.steps:
             return False
         stalled = torch.tensor(float(self.watch is not None and self.watch.stalled()), device=self.accelerator.device)
-        if not bool(self.accelerator.reduce(stalled, reduction="sum")):
-            return False
-        self.steps = self.step
-        self.notes.add(
-            self.step, "early stop", f"step {self.step}: stopped early, the signals of health chose no later adapter"
-        )
-        return True
+        return bool(self.accelerator.reduce(stalled, reduction="sum"))
 
     def _take_step(self, batches: list[Batch], rate: float) -> bool:
         """Whether the weights moved; they do not where loss or gradient is not finite."""
@@ -259,11 +260,14 @@ class _Loop:
             self.optimiser.step()
         self.optimiser.zero_grad()
         if good:
-            self.objective.after_step()
+            if not self.optimiser.step_was_skipped:  # by fp16's scaler
+                self.objective.after_step()
             for batch, loss in zip(batches, losses, strict=True):
                 self.window.add(len(batch), loss)
         else:
-            names = culprits(self.objective, on_device)
+            # One process's images may have spoilt the step of all; where no image alone is bad, all are named.
+            bad = gather_object(culprits(self.objective, on_device))
+            names = list(dict.fromkeys(bad or gather_object([name for batch in batches for name in batch.sample_ids])))
             self.guard.suspects += [name for name in names if name not in self.guard.suspects]
             self.notes.add(
                 self.step + 1,
@@ -290,10 +294,12 @@ class _Loop:
         self.optimiser.zero_grad()  # of an attempt that memory did not suffice for
         losses: list[dict[str, Tensor]] = [{} for _ in batches]
         pieces = [(number, piece) for number, batch in enumerate(batches) for piece in batch.split(parts)]
+        world, rank = self.accelerator.num_processes, self.accelerator.process_index
         for place, (number, piece) in enumerate(pieces, start=1):
             share = len(piece) / len(batches[number])
-            # Dropout is the only draw that is not tied to an item; tie it to the step and the process.
-            torch.manual_seed(_mixed_seed(self.config.seed, self.step, self.accelerator.process_index))
+            # Dropout is the only draw that is not tied to an item; tie it to the step and the micro-batch.
+            if place == 1 or pieces[place - 2][0] != number:
+                torch.manual_seed(_mixed_seed(self.config.seed, self.step, number * world + rank))
             # Gradients travel between processes once a step.
             with nullcontext() if place == len(pieces) else self.accelerator.no_sync(self.wrapped):
                 named = self.wrapped(piece)
@@ -337,13 +343,24 @@ class _Loop:
                 optimiser=self.optimiser.state_dict(),
                 extra=self.objective.extra_state(),
                 scaler=scaler.state_dict() if scaler is not None else {},
+                processes=self.accelerator.num_processes,
                 rollbacks=self.guard.rollbacks,
             )
             save_checkpoint(self.folder.checkpoints, state, keep=self.config.keep_checkpoints)
 
     def _restore(self) -> None:
-        """The state of the newest checkpoint; what was logged after it will be logged again."""
-        state = load_checkpoint(list_checkpoints(self.folder.checkpoints)[-1])
+        """The state of the newest checkpoint; what was logged after it will be logged again.
+
+        Raises:
+            WesamError: if it cannot be read, or another number of processes made it: they would see other images.
+        """
+        newest = list_checkpoints(self.folder.checkpoints)[-1]
+        state = load_checkpoint(newest)
+        if state.processes != self.accelerator.num_processes:
+            raise WesamError(
+                f"{newest}: expected {state.processes} process(es), with which this run was begun, got "
+                f"{self.accelerator.num_processes}"
+            )
         load_adapter_state(self.segmenter, state.adapter)
         self.objective.load_extra_state(state.extra)
         self.optimiser.load_state_dict(state.optimiser)
@@ -371,5 +388,5 @@ def learning_rate(config: RunConfig, step: int) -> float:
     return config.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
 
 
-def _mixed_seed(seed: int, step: int, process: int) -> int:
-    return ((seed * 1_000_003 + step) * 1_009 + process) % 2**63
+def _mixed_seed(seed: int, step: int, batch: int) -> int:
+    return ((seed * 1_000_003 + step) * 1_009 + batch) % 2**63

@@ -71,7 +71,7 @@ class RunFolder:
                 self._check_same_run(config)
             else:
                 record = config.model_dump(mode="json")
-                header = "# Settings of this run. Run again with: wesam adapt --config config.yaml\n"
+                header = "# Settings of this run. The same again: wesam adapt --config config.yaml --out ANOTHER\n"
                 header += "".join(f"# {line}\n" for line in _versions())
                 _write(self.config, header + yaml.safe_dump(record, sort_keys=False))
         except BaseException:

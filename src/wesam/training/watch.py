@@ -159,6 +159,8 @@ class HealthWatch:
         return Candidate(name, step, signals)
 
 
-def unwatched() -> Selection:
-    """The selection of a run without signals: its last step."""
+def unwatched(trainable: bool) -> Selection:
+    """The selection of a run without signals: its last step, or the source model where there is nothing to learn."""
+    if not trainable:
+        return Selection("last", "The source model as it is: the objective learns nothing.", chosen=0)
     return Selection("last", LAST_STEP)
