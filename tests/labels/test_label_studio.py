@@ -234,3 +234,54 @@ def test_names_as_uploads_have_them(labels: Path, photos: Path) -> None:
     found = read_label_studio(labels, photos)
     assert found.problems == ()
     assert found.samples[0].id == "Plate A+1 (DAPI).png"
+
+
+def pair(names: tuple[str, str] = ("before", "after")) -> list[dict[str, Any]]:
+    """A region on each of two images of a task."""
+    return [
+        {**RECTANGLE, "id": "1", "to_name": names[0]},
+        {**POINT, "id": "2", "to_name": names[1], "original_width": 80, "original_height": 50},
+        {**CHOICE, "to_name": "text"},
+    ]
+
+
+def test_the_images_of_a_task_have_their_own_regions(labels: Path, photos: Path) -> None:
+    (task, _) = tasks(pair())
+    task["data"] = {"text": "b.jpg", "before": "/data/upload/1/1a2b3c4d-a.png", "after": "s3://x/site/b.jpg"}
+    labels.write_text(json.dumps([task]))
+    found = read_label_studio(labels, photos)
+    assert found.problems == ()
+    assert [(sample.id, [i.box for i in sample.instances]) for sample in found.samples] == [
+        ("a.png", [(30, 10, 45, 30)]),
+        ("site/b.jpg", [None]),
+    ]
+    labels.write_text(json.dumps([{**task, "data": {**task["data"], "after": "c.png"}}]))
+    found = read_label_studio(labels, photos)
+    assert [sample.id for sample in found.samples] == ["a.png"]
+    assert [problem.field for problem in found.problems] == ["[0].data.after"]
+
+
+def test_regions_on_several_images_whose_names_are_no_keys(labels: Path, photos: Path) -> None:
+    (task, _) = tasks(pair(("left", "after")))
+    task["data"] = {"before": "a.png", "after": "site/b.jpg"}
+    labels.write_text(json.dumps([task]))
+    found = read_label_studio(labels, photos)
+    (problem,) = found.problems
+    assert (found.samples, problem.severity, problem.field) == ((), "skip", "[0].data")
+    assert problem.message == (
+        "expected regions on one image, or their 'to_name' among before, after, got ['left', 'after']"
+    )
+
+
+def test_a_region_says_which_text_is_the_image(labels: Path, photos: Path) -> None:
+    (task, _) = tasks([{**POLYGON, "to_name": "after", "original_width": 80, "original_height": 50}])
+    task["data"] = {"before": "a.png", "after": "site/b.jpg"}
+    labels.write_text(json.dumps([task]))
+    assert [sample.id for sample in read_label_studio(labels, photos).samples] == ["site/b.jpg"]
+
+
+def test_the_message_about_a_missing_image_speaks_of_the_image(labels: Path, photos: Path) -> None:
+    (task, _) = tasks([])
+    labels.write_text(json.dumps([{**task, "data": {"text": "cell", "url": "s3://x/zz.png"}}]))
+    (problem,) = read_label_studio(labels, photos).problems
+    assert re.search(r"zz\.png', found none", problem.message)

@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import dataclasses
 import reprlib
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from wesam.errors import WesamError
 from wesam.labels.assemble import LabelBuilder, Mark
 from wesam.labels.brush_rle import decode_brush
+from wesam.labels.images import SUFFIXES
 from wesam.labels.label_set import LabelSet
 from wesam.labels.polarity import read_polarity
 from wesam.labels.shapes import ellipse_to_rle, finite_floats, fit_point, fit_rotated_box, mask_to_rle, polygons_to_rle
@@ -40,7 +42,8 @@ def read_label_studio(labels: Path, images: Path) -> LabelSet:
     Of the annotations of a task the first ground truth counts, else the first that marks anything and was not
     cancelled. A turned rectangle becomes the upright box around it. A key point is an object of its own; if it is drawn
     inside another region (its "parentID"), it belongs to that one. Whether it is on the object or off it tells its
-    label (see `labels.polarity`).
+    label (see `labels.polarity`). Of a task with several images each has its own regions, if the images are called as
+    their keys in "data".
 
     Args:
         labels: the JSON file ("JSON", not "JSON-MIN").
@@ -60,9 +63,11 @@ def read_label_studio(labels: Path, images: Path) -> LabelSet:
         if not isinstance(task, dict):
             builder.tell(place, f"expected an object, got {reprlib.repr(task)}")
             continue
-        file = builder.claim(f"{place}.data", _find, builder.folder, task.get("data"))
-        if file is not None:
-            builder.add(file, _marks(task.get("annotations"), f"{place}.annotations", file, builder))
+        regions = _regions(*_results(task.get("annotations"), f"{place}.annotations", builder), builder)
+        for field, texts, own in builder.attempt(f"{place}.data", _images, task.get("data"), regions) or ():
+            file = builder.claim(f"{place}.data{field}", _find, builder.folder, texts)
+            if file is not None:
+                builder.add(file, _marks(own, file, builder))
     return builder.build()
 
 
@@ -77,10 +82,33 @@ def _load(labels: Path) -> list[Any]:
     return tasks
 
 
-def _find(folder: ImageFolder, data: object) -> ImageFile:
-    """The image of a task, whose key in "data" was chosen by whoever set up the project."""
-    values = data.values() if isinstance(data, dict) else ()
-    paths = [path for value in values if isinstance(value, str) for path in _paths(value)]
+def _images(data: object, regions: dict[str, _Region]) -> list[tuple[str, list[str], dict[str, _Region]]]:
+    """Of each image of a task its field in "data", texts of which one is its path or address, and its regions.
+
+    Whoever set up the project chose the keys of "data", and names of images that may be others ("to_name" of a region).
+
+    Raises:
+        WesamError: if there is no text, or there are regions on several images that are not called as their keys.
+    """
+    texts = {key: text for key, text in data.items() if isinstance(text, str)} if isinstance(data, dict) else {}
+    if not texts:
+        raise WesamError(f"expected the path or address of an image, got {reprlib.repr(data)}")
+    names = list(dict.fromkeys(region.image for region in regions.values() if region.value.keys() & _SHAPE_KEYS))
+    if len(names) > 1 and len(texts) > 1:
+        if not texts.keys() >= set(names):
+            raise WesamError(
+                f"expected regions on one image, or their 'to_name' among {', '.join(texts)}, got {reprlib.repr(names)}"
+            )
+        of_image = {name: {key: one for key, one in regions.items() if one.image == name} for name in names}
+        return [(f".{name}", [texts[name]], own) for name, own in of_image.items()]
+    return [("", [texts[names[0]]] if names and names[0] in texts else list(texts.values()), regions)]
+
+
+def _find(folder: ImageFolder, texts: list[str]) -> ImageFile:
+    """The image that one of the texts of a task is the path or address of."""
+    paths = [path for text in texts for path in _paths(text)]
+    # Those that end as images do come first, also in the message.
+    paths.sort(key=lambda path: PurePosixPath(path).suffix.lower() not in SUFFIXES)
     first_error = None
     for find in (folder.find_tail, folder.find_uploaded):
         for path in paths:
@@ -88,7 +116,7 @@ def _find(folder: ImageFolder, data: object) -> ImageFile:
                 return find(path)
             except WesamError as error:
                 first_error = first_error or error
-    raise first_error or WesamError(f"expected the path or address of an image, got {reprlib.repr(data)}")
+    raise first_error or WesamError(f"expected the path or address of an image, got {reprlib.repr(texts)}")
 
 
 def _paths(text: str) -> Iterator[str]:
@@ -107,6 +135,7 @@ class _Region:
     """One shape; its geometry and its label may come in several results of one id."""
 
     field: str
+    image: str
     value: dict[str, Any] = dataclasses.field(default_factory=dict)
     parent: object = None
     rotation: object = None
@@ -114,13 +143,14 @@ class _Region:
     kinds: set[str] = dataclasses.field(default_factory=set)
 
 
-def _marks(annotations: object, place: str, file: ImageFile, builder: LabelBuilder) -> list[Mark]:
+def _results(annotations: object, place: str, builder: LabelBuilder) -> tuple[list[Any], str]:
+    """The results of the annotation that counts, and where they are."""
     if not isinstance(annotations, list):
         builder.tell(place, f"expected a list, got {reprlib.repr(annotations)}")
-        return []
+        return [], place
     usable = [(i, a) for i, a in enumerate(annotations) if isinstance(a, dict) and not a.get("was_cancelled")]
     if not usable:
-        return []
+        return [], place
     usable.sort(key=lambda one: (not one[1].get("ground_truth"), not one[1].get("result")))  # else as they come
     index, annotation = usable[0]
     if len(usable) > 1:
@@ -129,8 +159,11 @@ def _marks(annotations: object, place: str, file: ImageFile, builder: LabelBuild
     results = annotation.get("result")
     if not isinstance(results, list):
         builder.tell(place, f"expected a list, got {reprlib.repr(results)}")
-        return []
-    regions = _regions(results, place, builder)
+        return [], place
+    return results, place
+
+
+def _marks(regions: dict[str, _Region], file: ImageFile, builder: LabelBuilder) -> list[Mark]:
     parents = {region.parent for region in regions.values() if isinstance(region.parent, str)}
     marks = []
     for region_id, region in regions.items():
@@ -159,7 +192,7 @@ def _regions(results: list[Any], place: str, builder: LabelBuilder) -> dict[str,
             builder.tell(f"{place_of_result}.value", f"expected an object, got {reprlib.repr(value)}")
             continue
         region_id = result["id"] if isinstance(result.get("id"), str) else f"#{index}"
-        region = regions.setdefault(region_id, _Region(f"{place_of_result}.value"))
+        region = regions.setdefault(region_id, _Region(f"{place_of_result}.value", str(result.get("to_name"))))
         region.value.update(value)
         region.kinds.add(str(kind))
         region.parent = result.get("parentID") or region.parent
