@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
+from tests.full_disk import full_disk
 from wesam.atomic import remove_leftovers, replaced_file, replaced_folder
 
 
@@ -29,6 +32,19 @@ def test_what_fails_half_way_leaves_the_old_and_no_trace(tmp_path: Path) -> None
         half_a_folder(tmp_path / "b")
     assert (tmp_path / "a").read_text() == (tmp_path / "b" / "x").read_text() == "old"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b"]
+
+
+@pytest.mark.parametrize("replaced", [replaced_file, replaced_folder])
+def test_what_a_full_disk_cuts_off_is_named(
+    replaced: Callable[[Path], AbstractContextManager[Path]], tmp_path: Path
+) -> None:
+    path = tmp_path / "a"
+    with full_disk(), pytest.raises(OSError, match="large") as raised, replaced(path) as partial:
+        (partial / "x" if partial.is_dir() else partial).write_text("x" * 10_000)
+    assert raised.value.filename == str(path)
+    with pytest.raises(OSError, match="of no system") as raised, replaced(path):
+        raise OSError("of no system")
+    assert raised.value.filename is None
 
 
 def test_what_a_kill_leaves_is_swept_and_nothing_else(tmp_path: Path) -> None:

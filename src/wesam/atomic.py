@@ -12,6 +12,17 @@ _SUFFIX = ".partial"
 
 
 @contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Within it an error of the system that names no file, as that of a full disk does not, names this one."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is not None and error.filename is None:
+            error.filename = str(path)
+        raise
+
+
+@contextmanager
 def replaced_folder(path: Path) -> Iterator[Path]:
     """Yields an empty folder beside `path`; when the block ends well it becomes `path`, else it is removed.
 
@@ -22,7 +33,8 @@ def replaced_folder(path: Path) -> Iterator[Path]:
     try:
         new, old = workspace / "new", workspace / "old"
         new.mkdir()
-        yield new
+        with naming(path):
+            yield new
         if path.exists():
             path.replace(old)
         new.replace(path)
@@ -36,7 +48,8 @@ def replaced_file(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     workspace = Path(mkdtemp(prefix=f".{path.name}.", suffix=_SUFFIX, dir=path.parent))
     try:
-        yield workspace / path.name
+        with naming(path):
+            yield workspace / path.name
         (workspace / path.name).replace(path)
     finally:
         shutil.rmtree(workspace, ignore_errors=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import warnings
 from io import BytesIO, TextIOWrapper
@@ -38,8 +39,13 @@ def test_a_file_that_cannot_be_written_is_named(tmp_path: Path, capsys: pytest.C
         (tmp_path / "file" / "folder").mkdir()
     assert end.value.code == 1
     assert str(tmp_path / "file" / "folder") in capsys.readouterr().err
-    with pytest.raises(OSError, match="of no file"), reported():
-        raise OSError("of no file")
+    with pytest.raises(SystemExit), reported():
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert (
+        capsys.readouterr().err == "error: expected a file or folder that can be used, got: No space left on device\n"
+    )
+    with pytest.raises(OSError, match="of no system"), reported():
+        raise OSError("of no system")
 
 
 def test_a_warning_of_ours_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
+from tests.full_disk import full_disk
 from wesam.cli import app
 
 
@@ -24,3 +25,10 @@ def test_an_unknown_family_is_named(tmp_path: Path) -> None:
     assert made.exit_code != 0
     assert "expected one of source, corrupted" in made.output
     assert "'maritime'" in made.output
+
+
+def test_a_full_disk_is_said(tmp_path: Path) -> None:
+    with full_disk():
+        made = CliRunner().invoke(app, ["generate", "--out", str(tmp_path), "--train", "1", "--test", "1"])
+    assert made.exit_code == 1
+    assert made.output.startswith(f"error: {tmp_path / 'images' / 'natural_train_00000.png'}: expected a file")

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from tests.export.adapted import adapted_segmenter, assert_same_answers, encoded
+from tests.full_disk import full_disk
 from tests.tiny import tiny_sam, tiny_segmenter
 from wesam.errors import WesamError
 from wesam.export.official import export_official
@@ -55,3 +56,9 @@ def test_other_pixel_statistics_cannot_be_told(tmp_path: Path) -> None:
     with pytest.raises(WesamError, match=r"pixel mean and std: expected .*0\.485.*, got .*0\.1"):
         export_official(segmenter, tmp_path / "out.pth")
     assert not (tmp_path / "out.pth").exists()
+
+
+def test_a_full_disk_is_said(tmp_path: Path) -> None:
+    with full_disk(), pytest.raises(WesamError, match=r"out\.pth: expected a file that can be written, got: "):
+        export_official(adapted_segmenter(), tmp_path / "out.pth")
+    assert not list(tmp_path.iterdir())

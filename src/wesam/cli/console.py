@@ -52,9 +52,10 @@ def reported(on_interrupt: Callable[[], str] = lambda: "stopped") -> Iterator[No
         _complain(f"error: {error}", "red")
         sys.exit(1)
     except OSError as error:
-        if error.filename is None:  # of no file that the user gave
+        if error.errno is None:  # what a library, not the system, says: nothing that a user can mend
             raise
-        _complain(f"error: {error.filename}: expected a file or folder that can be used, got: {error.strerror}", "red")
+        place = "" if error.filename is None else f"{error.filename}: "
+        _complain(f"error: {place}expected a file or folder that can be used, got: {error.strerror}", "red")
         sys.exit(1)
     except KeyboardInterrupt:
         errors.print(on_interrupt(), markup=False, soft_wrap=True)

@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from PIL import Image
 
+from wesam.atomic import naming
 from wesam.evaluation.evaluate import network_answers
 from wesam.evaluation.ground_truth import scorable, simulated_prompts
 from wesam.evaluation.metrics import mask_overlap, mean_over_images
@@ -121,7 +122,8 @@ def _make_anew(folder: Path) -> None:
 def _save(folder: Path, number: int, sample: Sample, image: Picture, panels: Sequence[Panel]) -> Path:
     # Numbered, since images of different sub-folders may share a name.
     file = folder / f"{number:02d}_{PurePosixPath(sample.id).stem}.png"
-    Image.fromarray(draw_panels(image, panels)).save(file)
+    with naming(file):
+        Image.fromarray(draw_panels(image, panels)).save(file)
     return file
 
 

@@ -19,8 +19,8 @@ def export_official(segmenter: SamSegmenter, out: str | Path, overwrite: bool = 
     A model that was read from an original `.pth` and not adapted gives the same tensors back.
 
     Raises:
-        WesamError: if `out` exists and `overwrite` is not set, or the original format, which holds tensors
-            alone, cannot tell its reader something that the model needs.
+        WesamError: if `out` exists and `overwrite` is not set, or cannot be written, or the original format, which
+            holds tensors alone, cannot tell its reader something that the model needs.
     """
     out = Path(out)
     if out.is_dir() or (out.exists() and not overwrite):
@@ -32,5 +32,8 @@ def export_official(segmenter: SamSegmenter, out: str | Path, overwrite: bool = 
             f"expected {(SAM_PIXEL_MEAN, SAM_PIXEL_STD)}, got {statistics}"
         )
     state = to_official(merged_model(segmenter))
-    with replaced_file(out) as partial:
-        torch.save(state, partial)
+    try:
+        with replaced_file(out) as partial:
+            torch.save(state, partial)
+    except (OSError, RuntimeError) as error:  # torch's own writer makes the latter of a full disk
+        raise WesamError(f"{out}: expected a file that can be written, got: {error}") from error

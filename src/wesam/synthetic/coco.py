@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 from pycocotools import mask as coco_mask
 
-from wesam.atomic import replaced_file
+from wesam.atomic import naming, replaced_file
 from wesam.errors import WesamError
 from wesam.synthetic.canvas import Scene
 from wesam.synthetic.scenes import FAMILIES, generate
@@ -71,7 +71,8 @@ def write_coco(
     for i in range(count):
         scene = generate(family, seed, first + i, size)
         name = f"{family}_{split}_{i:05d}.png"
-        Image.fromarray(scene.image).save(folder / name)
+        with naming(folder / name):
+            Image.fromarray(scene.image).save(folder / name)
         images.append({"id": i + 1, "file_name": name, "width": size, "height": size})
         annotations += _annotations(scene, i + 1, len(annotations) + 1)
     _write(written[0], family, images, annotations)
