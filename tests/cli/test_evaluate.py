@@ -27,7 +27,7 @@ def test_evaluate_scores_source_adapted_and_trivial_answers(
     ("more", "message"),
     [
         (("--swap", "--tile", "32"), "--swap: expected no --tile"),
-        (("--out", "{done}"), "expected a new folder, got one with an evaluation"),
+        (("--out", "{done}"), "expected no images.csv in it, got one"),
         (("--out", "{file}"), "expected a file or folder that can be used"),
     ],
 )
@@ -35,7 +35,7 @@ def test_what_cannot_be_done_is_refused_before_the_work(
     more: tuple[str, ...], message: str, image_set: ImageSet, model_folder: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "done").mkdir()
-    (tmp_path / "done" / "evaluation.json").write_text("{}")
+    (tmp_path / "done" / "images.csv").write_text("precious")
     (tmp_path / "file").touch()
     given = [part.format(done=tmp_path / "done", file=tmp_path / "file") for part in more]
     result = wesam(
@@ -44,4 +44,4 @@ def test_what_cannot_be_done_is_refused_before_the_work(
     assert result.exit_code == 1
     assert message in result.output
     assert "GrabCut" not in result.output
-    assert (tmp_path / "done" / "evaluation.json").read_text() == "{}"
+    assert (tmp_path / "done" / "images.csv").read_text() == "precious"

@@ -9,10 +9,12 @@ import torch
 from transformers import AutoProcessor, SamModel, SamProcessor
 
 from tests.export.adapted import PIXELS, adapted_segmenter, assert_same_answers, encoded
+from tests.full_disk import full_disk
 from tests.tiny import tiny_sam
 from wesam.errors import WesamError
 from wesam.export.transformers import export_transformers
 from wesam.segmenters.load import load_segmenter
+from wesam.segmenters.sam import SamSegmenter
 
 
 @pytest.mark.parametrize("ranks", ["uniform", "falling"])
@@ -45,16 +47,35 @@ def test_processor_has_the_models_size_and_statistics(tmp_path: Path) -> None:
 
 
 def test_an_existing_path_is_only_replaced_on_request(tmp_path: Path) -> None:
-    tiny_sam(seed=1).save_pretrained(tmp_path / "out")
-    (tmp_path / "out" / "stale.txt").write_text("old")
+    out = tmp_path / "out"
+    export_transformers(SamSegmenter(tiny_sam(seed=1), name="other"), out)
     segmenter = adapted_segmenter()
     with pytest.raises(WesamError, match="out: expected a path that does not exist yet"):
-        export_transformers(segmenter, tmp_path / "out")
-    (tmp_path / "photos").mkdir()
-    (tmp_path / "photos" / "a.png").touch()
-    with pytest.raises(WesamError, match="photos: expected a model's folder with config.json to overwrite"):
-        export_transformers(segmenter, tmp_path / "photos", overwrite=True)
-    assert (tmp_path / "photos" / "a.png").exists()
-    export_transformers(segmenter, str(tmp_path / "out"), overwrite=True)
-    assert not (tmp_path / "out" / "stale.txt").exists()
-    assert_same_answers(load_segmenter(tmp_path / "out", device="cpu"), segmenter)
+        export_transformers(segmenter, out)
+    export_transformers(segmenter, str(out), overwrite=True)
+    assert_same_answers(load_segmenter(out, device="cpu"), segmenter)
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ({"a.png": ""}, "expected a SAM's folder with config.json to overwrite, got something else"),
+        ({"config.json": '{"model_type": "bert"}'}, r"config\.json: model_type: expected sam to overwrite, got bert"),
+        ({"config.json": "[]"}, r"config\.json: model_type: expected sam to overwrite, got None"),
+        ({"config.json": '{"model_type": "sam"}', "thesis.txt": ""}, r"expected a folder with .*, got thesis\.txt too"),
+    ],
+)
+def test_nothing_but_a_sam_is_written_over(files: dict[str, str], message: str, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    for name, text in files.items():
+        (out / name).write_text(text)
+    with pytest.raises(WesamError, match=message):
+        export_transformers(adapted_segmenter(), out, overwrite=True)
+    assert {path.name: path.read_text() for path in out.iterdir()} == files
+
+
+def test_a_full_disk_is_said(tmp_path: Path) -> None:
+    with full_disk(), pytest.raises(WesamError, match="out: expected a folder that can be written, got: "):
+        export_transformers(adapted_segmenter(), tmp_path / "out")
+    assert not list(tmp_path.iterdir())

@@ -20,6 +20,8 @@ from wesam.cli.options import (
     overlap_of,
 )
 
+_FILES = ("evaluation.json", "images.csv", "report.html")
+
 
 def evaluate(
     model: ModelOption,
@@ -31,7 +33,7 @@ def evaluate(
     ] = "box",
     out: Annotated[
         Path | None,
-        typer.Option("--out", help="Folder for evaluation.json, images.csv, report.html.", metavar="DIR"),
+        typer.Option("--out", help=f"Folder for {', '.join(_FILES)}.", metavar="DIR"),
     ] = None,
     tile: TileOption = None,
     overlap: OverlapOption = None,
@@ -39,7 +41,7 @@ def evaluate(
     swap: Annotated[
         bool, typer.Option("--swap", help="Also decode with another image's features: does the model look?")
     ] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier evaluation in --out.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace those files in --out.")] = False,
     device: DeviceOption = "auto",
     precision: PrecisionOption = "fp32",
     format: FormatOption = None,
@@ -52,11 +54,12 @@ def evaluate(
     from wesam.labels.check import load_samples
     from wesam.segmenters.load import load_segmenter
 
-    shared = overlap_of(tile, overlap)
     if swap and tile is not None:
         raise WesamError("--swap: expected no --tile beside it, as it looks at whole images, got both")
-    if out is not None and (out / "evaluation.json").exists() and not overwrite:
-        raise WesamError(f"{out}: expected a new folder, got one with an evaluation; --overwrite replaces it")
+    shared = overlap_of(tile, overlap)
+    there = [name for name in _FILES if out is not None and (out / name).exists()]
+    if there and not overwrite:
+        raise WesamError(f"{out}: expected no {there[0]} in it, got one; --overwrite replaces it")
     samples, report = load_samples(images, labels, format=format)
     if swap and len(samples) < 2:
         raise WesamError(f"--swap: expected at least 2 images with objects, got {len(samples)}")
