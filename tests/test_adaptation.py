@@ -76,6 +76,29 @@ def test_outlines_are_given_as_they_are_but_never_the_mask_that_is_learned(
         assert all(same) if objective == "wesam" else not any(same)
 
 
+@pytest.mark.parametrize(
+    ("weight", "prompt", "idle"),
+    [("coarse_weight", "auto", True), ("coarse_weight", "mask", False), ("point_weight", "box", True)],
+)
+def test_a_loss_on_labels_that_do_not_come_through_is_told(
+    image_set: ImageSet,
+    model_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    weight: str,
+    prompt: str,
+    idle: bool,
+) -> None:
+    """A COCO file has a box beside each polygon, and the box alone prompts by default."""
+    monkeypatch.setattr("wesam.adaptation.train", None)
+    given = {"model": str(model_folder), "images": image_set.images, "labels": image_set.masks, "out": tmp_path / "run"}
+    settings = {"objective": {weight: 1.0}, "prompt": prompt, "device": "cpu", "trackers": ()}
+    told: list[str] = []
+    with pytest.raises(TypeError):
+        run(make_config({**given, **settings}), on_message=told.append)
+    assert any(f"objective.{weight} changes nothing" in line for line in told) is idle
+
+
 def test_a_run_that_learns_from_masks_goes_on_with_the_same_ones(
     image_set: ImageSet, model_folder: Path, tmp_path: Path
 ) -> None:

@@ -17,6 +17,7 @@ from wesam.labels.check import load_samples
 from wesam.labels.problems import Problem
 from wesam.labels.summary import tiny_object_hint
 from wesam.objectives.registry import build_objective
+from wesam.objectives.wesam import WesamSettings
 from wesam.prompts.weak_labels import PromptKind, weak_labels
 from wesam.segmenters.fingerprint import fingerprint
 from wesam.segmenters.load import load_segmenter
@@ -128,6 +129,9 @@ def run(
         tell(f"note: {len(seen)} of {len(validation or ())} images to score on are adapted to as well, without masks")
     masks = [scorable(sample) for sample in labelled or ()] if objective.needs_masks else None
     weak = _prompted(config, labelled or ()) if masks is None else _prompted_from_truth(config, masks)
+    if labelled is not None:
+        for line in _idle_weights(config, weak):
+            tell(f"note: {line}")
     # Only now, when all that was given has proved usable, is anything written.
     with folder.writing():
         if accelerator.is_main_process:
@@ -164,6 +168,22 @@ def run(
         }
         folder.write_summary(summary)
         return AdaptResult(folder.root, folder.adapter, summary, evaluation)
+
+
+def _idle_weights(config: RunConfig, weak: Sequence[Sample]) -> list[str]:
+    """In words, losses on labels that are asked for where the labels that prompt are all of other kinds."""
+    if not isinstance(config.objective, WesamSettings):
+        return []
+    instances = [instance for sample in weak for instance in sample.instances]
+    losses = (
+        ("point_weight", config.objective.point_weight, "points", any(one.points for one in instances)),
+        ("coarse_weight", config.objective.coarse_weight, "masks", any(one.rle is not None for one in instances)),
+    )
+    return [
+        f"objective.{name} changes nothing, as --prompt {config.prompt} leaves no label with {kind}"
+        for name, weight, kind, there in losses
+        if weight > 0 and not there
+    ]
 
 
 def _prompted(config: RunConfig, samples: Sequence[Sample]) -> list[Sample]:
