@@ -10,12 +10,16 @@ from tests.tiny import tiny_segmenter
 from wesam.errors import WesamError
 from wesam.evaluation import predict as module
 from wesam.evaluation.metrics import mask_overlap
-from wesam.evaluation.predict import DEFAULT_OVERLAP, predict, predict_image, predict_sample
-from wesam.labels.images import read_image
+from wesam.evaluation.predict import DEFAULT_OVERLAP, predict, predict_image
+from wesam.labels.images import read_image, read_sample
 from wesam.prompts.weak_labels import weak_labels
 from wesam.segmenters import inference as inference_module
 from wesam.types import FOREGROUND, Instance, MaskPrediction
 from wesam.views.dataset import ViewSettings
+
+
+def predicted(segmenter, sample, **tiles):
+    return predict_image(segmenter, read_sample(sample), sample.instances, **tiles)
 
 
 def ious(predictions, sample):
@@ -25,11 +29,11 @@ def ious(predictions, sample):
 
 def test_masks_lie_on_the_objects_of_images_of_any_shape(brightness, disc_samples):
     for sample in disc_samples:
-        assert min(ious(predict_sample(brightness, weak_labels(sample, "box")), sample)) > 0.8
+        assert min(ious(predicted(brightness, weak_labels(sample, "box")), sample)) > 0.8
 
 
 def test_a_prediction_has_the_size_of_the_image(brightness, disc_samples):
-    prediction = predict_sample(brightness, weak_labels(disc_samples[0], "box"))[0]
+    prediction = predicted(brightness, weak_labels(disc_samples[0], "box"))[0]
     assert prediction.mask().shape == (64, 96)
     assert prediction.iou == 0.5
 
@@ -38,8 +42,8 @@ def test_tiles_keep_the_order_and_the_place_of_objects_and_sharpen_small_ones(br
     places = [(400, 20, 5), (30, 30, 6), (250, 250, 120), (470, 460, 5), (200, 30, 6), (62, 100, 5)]
     sample = disc_sample(tmp_path, "large.png", (512, 480), places)
     weak = weak_labels(sample, "box")
-    whole = ious(predict_sample(brightness, weak), sample)
-    tiled = ious(predict_sample(brightness, weak, tile=64, overlap=20), sample)
+    whole = ious(predicted(brightness, weak), sample)
+    tiled = ious(predicted(brightness, weak, tile=64, overlap=20), sample)
     assert min(tiled) > 0.85
     assert min(whole) < 0.6
     assert tiled[2] == whole[2]  # too large for a tile: asked for on the whole image
@@ -51,7 +55,7 @@ def test_masks_are_cut_at_logit_0(brightness, disc_samples, monkeypatch, logit, 
         return MaskPrediction(torch.full((len(prompts), 64, 64), logit), torch.ones(len(prompts)))
 
     monkeypatch.setattr(type(brightness), "decode", constant)
-    for prediction in predict_sample(brightness, weak_labels(disc_samples[0], "box")):
+    for prediction in predicted(brightness, weak_labels(disc_samples[0], "box")):
         assert prediction.mask().mean() == covered
 
 
@@ -73,24 +77,24 @@ def test_a_crowd_is_decoded_in_groups_and_gives_the_same(monkeypatch, disc_sampl
 def test_every_kind_of_prompt_runs_through_a_sam(disc_samples, kind, tile):
     for sample in disc_samples:
         weak = weak_labels(sample, kind)
-        assert len(predict_sample(tiny_segmenter(), weak, tile=tile, overlap=16)) == len(sample.instances)
+        assert len(predicted(tiny_segmenter(), weak, tile=tile, overlap=16)) == len(sample.instances)
 
 
 def test_no_objects_no_predictions(brightness, disc_samples):
-    assert predict_sample(brightness, disc_samples[0].with_instances([])) == []
+    assert predicted(brightness, disc_samples[0].with_instances([])) == []
 
 
 def test_the_network_is_left_as_it_was(brightness, disc_samples):
     brightness.train()
-    predict_sample(brightness, weak_labels(disc_samples[0], "box"))
+    predicted(brightness, weak_labels(disc_samples[0], "box"))
     assert brightness.training
     assert torch.is_grad_enabled()
 
 
-def test_an_image_that_changed_since_its_labels_were_read_is_named(brightness, disc_samples):
+def test_an_image_that_changed_since_its_labels_were_read_is_named(brightness, disc_samples, tmp_path):
     Image.new("RGB", (10, 10)).save(disc_samples[0].path)
     with pytest.raises(WesamError, match=r"0\.png: expected an image of 96 x 64 px .* got 10 x 10"):
-        predict_sample(brightness, disc_samples[0])
+        predict(brightness, disc_samples, tmp_path / "out", prompt="box")
 
 
 def test_predict_writes_what_it_predicts_and_tells_of_each_image(brightness, disc_samples, tmp_path):
@@ -120,10 +124,10 @@ def test_an_object_with_clicks_alone_that_its_tile_cuts_off_is_asked_about_on_th
 
     sample = disc_sample(tmp_path, "large.png", (256, 256), [(100, 100, 60)])
     clicks = sample.with_instances([Instance("a", points=((100.0, 100.0, FOREGROUND),))])
-    (answer,) = predict_sample(Bright(), clicks, tile=64, overlap=20)
+    (answer,) = predicted(Bright(), clicks, tile=64, overlap=20)
     assert mask_overlap(answer.rle, sample.instances[0].rle).iou > 0.9
     boxed = sample.with_instances([Instance("a", box=(90.0, 90.0, 110.0, 110.0))])  # a box says how large it is
-    (answer,) = predict_sample(Bright(), boxed, tile=64, overlap=20)
+    (answer,) = predicted(Bright(), boxed, tile=64, overlap=20)
     assert mask_overlap(answer.rle, sample.instances[0].rle).iou < 0.5
 
 

@@ -95,17 +95,6 @@ def predict(
     return folder.results
 
 
-def predict_sample(
-    segmenter: Segmenter, sample: Sample, tile: int | None = None, overlap: int = DEFAULT_OVERLAP
-) -> list[Prediction]:
-    """`predict_image` of the sample's file and instances.
-
-    Raises:
-        WesamError: if the image cannot be read, or its size is not the sample's.
-    """
-    return predict_image(segmenter, read_sample(sample), sample.instances, tile, overlap)
-
-
 def predict_image(
     segmenter: Segmenter,
     image: NDArray[np.uint8],

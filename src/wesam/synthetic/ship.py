@@ -1,31 +1,11 @@
-"""Turn a training run into a folder that anything built on transformers can load."""
+"""A trained network as a folder that anything built on transformers can load."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
-import torch
-import yaml
 from transformers import SamModel
-
-from wesam.errors import WesamError
-from wesam.synthetic.network import NetworkConfig, build_sam
-
-
-def averaged_model(run: Path) -> tuple[SamModel, int]:
-    """The averaged weights of a run's last checkpoint, and its step.
-
-    Raises:
-        WesamError: if the folder holds no checkpoint.
-    """
-    if not (run / "state.pt").exists():
-        raise WesamError(f"run {run}: expected a checkpoint state.pt, got none")
-    settings = yaml.safe_load((run / "config.yaml").read_text())
-    sam = build_sam(NetworkConfig.model_validate(settings["network"]))
-    state = torch.load(run / "state.pt", map_location="cpu", weights_only=True)
-    sam.load_state_dict(state["average"])
-    return sam.eval(), int(state["step"])
 
 
 def ship(sam: SamModel, folder: Path) -> Path:

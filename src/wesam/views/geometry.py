@@ -115,7 +115,8 @@ class Geometry:
 
     def restore_boxes(self, boxes: Tensor) -> Tensor:
         """The inverse of `boxes`: (N, 4) from the input frame to the image frame."""
-        x0, y0, x1, y1 = self._to_image(boxes, last=0).unbind(-1)
+        origin, scale, side, flipped = self._frame(boxes)
+        x0, y0, x1, y1 = (torch.where(flipped, side - boxes, boxes) / scale + origin).unbind(-1)
         if self.flip_horizontal:
             x0, x1 = x1, x0
         if self.flip_vertical:
@@ -125,10 +126,6 @@ class Geometry:
     def points(self, points: Tensor) -> Tensor:
         """Points (..., 2) from the image frame to the input frame."""
         return self._to_input(points, last=1)
-
-    def restore_points(self, points: Tensor) -> Tensor:
-        """The inverse of `points`: (..., 2) from the input frame to the image frame."""
-        return self._to_image(points, last=1)
 
     def mask_to_grid(self, mask: NDArray[np.bool_], grid: int) -> Tensor:
         """How much of each cell of the padded input a mask covers, by exact areas.
@@ -200,11 +197,6 @@ class Geometry:
         origin, scale, side, flipped = self._frame(coordinates)
         moved = (coordinates - origin) * scale
         return torch.where(flipped, side - last - moved, moved)
-
-    def _to_image(self, coordinates: Tensor, last: int) -> Tensor:
-        origin, scale, side, flipped = self._frame(coordinates)
-        moved = torch.where(flipped, side - last - coordinates, coordinates)
-        return moved / scale + origin
 
     def _frame(self, coordinates: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Origin of the crop, new / old side, new side, mirroring: each as long as the last axis."""
