@@ -194,7 +194,7 @@ def test_pillows_own_limit_neither_binds_nor_is_lost(save_image: Save, monkeypat
 def test_stored_numbers_come_as_they_are(save_image: Save, values: np.ndarray, mode: str | None) -> None:
     image = Image.fromarray(values, mode) if mode else Image.fromarray(values)
     found, coloured = read_values(save_image(image, "x.tif"))
-    assert (found.dtype, coloured) == (np.int32, False)
+    assert (found.dtype, coloured) == (np.uint8 if values.itemsize == 1 else np.int32, False)
     np.testing.assert_array_equal(found, values)
 
 
@@ -211,6 +211,20 @@ def test_colours_are_told_from_numbers(save_image: Save) -> None:
     values, coloured = read_values(save_image(Image.fromarray(np.array([[[0, 0, 255], [1, 2, 3]]], np.uint8)), "x.tif"))
     assert coloured
     assert values.tolist() == [[255, 0x010203]]
+
+
+@pytest.mark.parametrize(
+    ("pixels", "expected"),
+    [
+        ([[255, 255], [255, 0]], [255, 0]),
+        ([[255, 255, 255, 9], [255, 255, 255, 0]], [255, 0]),
+        ([[1, 2, 3, 255], [1, 2, 3, 0]], [0x010203, 0]),
+        ([[7, 7, 7, 0], [9, 9, 9, 0]], [7, 9]),  # alpha that was never set
+    ],
+)
+def test_what_is_transparent_is_no_number(save_image: Save, pixels: list[list[int]], expected: list[int]) -> None:
+    image = Image.fromarray(np.array([pixels], np.uint8), "LA" if len(pixels[0]) == 2 else "RGBA")
+    assert read_values(save_image(image, "x.png"))[0].tolist() == [expected]
 
 
 def test_fractions_are_no_numbers(save_image: Save) -> None:

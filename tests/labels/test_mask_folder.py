@@ -66,10 +66,18 @@ def test_the_void_of_pascal_voc_is_no_object(masks: Path, photos: Path) -> None:
     values = SMALL.copy()
     values[0], values[1] = 255, 2
     save(masks / "a.png", values)
-    assert len(read_masks(masks, photos).samples[0].instances) == 2
+    found = read_masks(masks, photos)
+    assert len(found.samples[0].instances) == 2
+    assert [(p.severity, p.file, p.message) for p in found.problems] == [
+        ("note", "masks", "255 beside other numbers is read as void, not as an object, in 1 of the masks")
+    ]
+    save(masks / "a.png", values.astype(np.uint16))
+    found = read_masks(masks, photos)
+    assert (len(found.samples[0].instances), found.problems) == (3, ())
     values[10] = 254
     save(masks / "a.png", values)
-    assert len(read_masks(masks, photos).samples[0].instances) == 4
+    found = read_masks(masks, photos)
+    assert (len(found.samples[0].instances), found.problems) == (4, ())
 
 
 @pytest.mark.parametrize("name", ["a_mask.png", "a_Segmentation.png", "a_cp_masks.png"])
@@ -156,6 +164,13 @@ def test_each_colour_on_black_is_one_object(masks: Path, photos: Path) -> None:
     found = read_masks(masks, photos)
     assert found.problems == ()
     assert sorted(instance.mask().sum() for instance in found.samples[0].instances) == [15, 100]
+
+
+def test_a_mask_may_be_drawn_in_alpha(masks: Path, photos: Path) -> None:
+    save(masks / "a.png", np.dstack([*[np.full_like(SMALL, 255)] * 3, SMALL * 255]))
+    found = read_masks(masks, photos)
+    assert found.problems == ()
+    assert [instance.mask().sum() for instance in found.samples[0].instances] == [16, 100]
 
 
 @pytest.mark.parametrize("name", ["a.tif", "a.tiff"])

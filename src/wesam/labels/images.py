@@ -97,31 +97,38 @@ def read_sample(sample: Sample) -> NDArray[np.uint8]:
     return image
 
 
-def read_values(path: str | Path, max_pixels: int | None = None) -> tuple[NDArray[np.int32], bool]:
+def read_values(path: str | Path, max_pixels: int | None = None) -> tuple[NDArray[np.uint8 | np.int32], bool]:
     """The numbers an image file stores, not the colours it shows: of a palette the indices, all 16 bits.
 
     Args:
-        path: the file; where its colour channels are equal, one of them is read.
+        path: the file; where its colour channels are equal, one of them is read. Pixels that are wholly transparent
+            count as 0, as a shape may be drawn in alpha alone; but not where all are, as some tools leave alpha empty.
         max_pixels: as in `read_image`.
 
     Returns:
-        (H, W) int32, and whether they stand for colours: 65536 red + 256 green + blue.
+        (H, W) uint8, int32 for more than 8 bits and colours; and whether the numbers stand for colours:
+        65536 red + 256 green + blue.
 
     Raises:
         WesamError: as `read_image` does, and if the values are not whole numbers.
     """
     with _opened(path, max_pixels) as image:
         values = np.asarray(image)
+        alpha = values[..., -1] if image.mode in ("LA", "La", "RGBA") else None
+        coloured = False
         if image.mode in ("LA", "La"):
             values = values[..., 0]
         elif image.mode in ("RGB", "RGBA", "RGBX"):
-            if (values[..., :1] != values[..., 1:3]).any():
-                red, green, blue = np.moveaxis(values[..., :3].astype(np.int32), -1, 0)
-                return 65536 * red + 256 * green + blue, True
-            values = values[..., 0]
+            coloured = bool((values[..., :1] != values[..., 1:3]).any())
+            red, green, blue = np.moveaxis(values[..., :3], -1, 0)
+            values = 65536 * red.astype(np.int32) + 256 * green.astype(np.int32) + blue if coloured else red
         if values.ndim != 2 or values.dtype.kind not in "bui":
             raise WesamError(f"{path}: expected an image of whole numbers, got one of kind {image.mode}")
-        return values.astype(np.int32), False
+        kind = np.uint8 if values.itemsize == 1 else np.int32
+        numbers: NDArray[np.uint8 | np.int32] = values.astype(kind)
+        if alpha is not None and alpha.any():
+            numbers[alpha == 0] = 0
+        return numbers, coloured
 
 
 def frames(path: str | Path, max_pixels: int | None = None) -> int:

@@ -49,7 +49,7 @@ _Rle = dict[str, Any]
 def read_masks(labels: Path, images: Path) -> LabelSet:
     """Reads a folder of masks, PNG or TIFF: grey or palette (by index), 1 to 16 bits, or one colour an object on black.
 
-    Beside other numbers 255 is no object but Pascal VOC's "void", unless 254 is there too.
+    Beside other numbers of 8 bits 255 is no object but Pascal VOC's "void", unless 254 is there too.
 
     Args:
         labels: the folder of masks.
@@ -65,17 +65,22 @@ def read_masks(labels: Path, images: Path) -> LabelSet:
     except WesamError as error:
         return LabelSet.unusable(labels, error)
     found: list[tuple[str, ImageFile, dict[int, _Rle]]] = []
+    voids = 0
     for path, name in files:
         builder.file = name.as_posix()
         file = builder.claim("", _find, builder.folder, path, name.with_suffix("").as_posix(), labels)
-        masks = None if file is None else builder.attempt("", _numbered, path, file)
-        if file is not None and masks is not None:
-            found.append((builder.file, file, masks))
+        numbered = None if file is None else builder.attempt("", _numbered, path, file)
+        if file is not None and numbered is not None:
+            found.append((builder.file, file, numbered[0]))
+            voids += numbered[1]
     binary = all(set(masks) in ({1}, {255}) for _, _, masks in found if masks)
     for name_of_mask, file, masks in found:
         builder.file = name_of_mask
         marks = _parts(masks, builder) if binary else [Mark(f"value {value}", rle=rle) for value, rle in masks.items()]
         builder.add(file, marks)
+    if voids:
+        builder.file = labels.name
+        builder.tell("", f"255 beside other numbers is read as void, not as an object, in {voids} of the masks", "note")
     return builder.build()
 
 
@@ -100,8 +105,8 @@ def _find(folder: ImageFolder, path: Path, stem: str, labels: Path) -> ImageFile
     return folder.find_stem(stem, but=path)  # its message speaks of the mask's whole name
 
 
-def _numbered(path: Path, file: ImageFile) -> dict[int, _Rle]:
-    """The mask of each number of a file but 0."""
+def _numbered(path: Path, file: ImageFile) -> tuple[dict[int, _Rle], bool]:
+    """The mask of each number of a file but 0; and whether one of them was void."""
     values, coloured = read_values(path)
     if values.shape != (file.height, file.width):
         raise WesamError(
@@ -117,17 +122,19 @@ def _numbered(path: Path, file: ImageFile) -> dict[int, _Rle]:
                 f"expected numbers, or at most {MAX_COLOURS} colours on black, one an object, got {len(numbers)} "
                 f"colours {'without black' if values.all() else 'and black'} (an image that is no mask?)"
             )
-        return numbers_to_rles(values)
+        return numbers_to_rles(values), False
     if len(numbers) > MAX_OBJECTS:
         raise WesamError(f"expected at most {MAX_OBJECTS} numbers, one an object, got {len(numbers)}")
-    if len(numbers) > 1 and numbers[-1] == _VOID and numbers[-2] != _VOID - 1:
+    # Files of 16 bits count their objects beyond 255.
+    void = values.dtype == np.uint8 and len(numbers) > 1 and numbers[-1] == _VOID and numbers[-2] != _VOID - 1
+    if void:
         if counts[:-1].sum() < _EDGE_SHARE * counts.sum():
             raise WesamError(
                 f"expected 0 and 255, or one number an object, got 255 and {len(numbers) - 1} greys on few pixels "
                 "(a mask that was resized, or a JPEG once?)"
             )
         values[values == _VOID] = 0
-    return numbers_to_rles(values)
+    return numbers_to_rles(values), void
 
 
 def _parts(masks: dict[int, _Rle], builder: LabelBuilder) -> list[Mark]:
@@ -141,13 +148,13 @@ def _parts(masks: dict[int, _Rle], builder: LabelBuilder) -> list[Mark]:
     return []
 
 
-def numbers_to_rles(values: NDArray[np.int32]) -> dict[int, _Rle]:
+def numbers_to_rles(values: NDArray[np.uint8 | np.int32]) -> dict[int, _Rle]:
     """The mask of each number of an image but 0, in COCO compressed run-length encoding.
 
     It sorts the pixels once, where a comparison for each number would look at all of them hundreds of times.
 
     Args:
-        values: (H, W) int32, 0 or more.
+        values: (H, W) uint8 or int32, 0 or more.
     """
     flat = values.ravel(order="F")  # COCO's runs go down the columns
     pixels = flat.nonzero()[0]
