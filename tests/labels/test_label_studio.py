@@ -108,6 +108,14 @@ def test_points_inside_a_region_belong_to_it(labels: Path, photos: Path) -> None
     assert polygon.points == ()
 
 
+def test_a_point_inside_a_region_belongs_to_it_whatever_its_label(labels: Path, photos: Path) -> None:
+    centre = region("keypointlabels", {"x": 17.5, "y": 51.25, "width": 0.5}, "centre", parentID=RECTANGLE["id"])
+    for results in ([centre, RECTANGLE], [RECTANGLE, centre]):
+        labels.write_text(json.dumps(tasks(results)))
+        (instance,) = read_label_studio(labels, photos).samples[0].instances
+        assert (instance.box, instance.points, instance.category) == ((30, 10, 45, 30), ((10, 20, 1),), "cell")
+
+
 def test_the_first_annotation_that_counts(labels: Path, photos: Path) -> None:
     annotations = [
         {"was_cancelled": True, "result": [POLYGON]},

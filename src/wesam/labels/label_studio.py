@@ -164,18 +164,26 @@ def _results(annotations: object, place: str, builder: LabelBuilder) -> tuple[li
 
 
 def _marks(regions: dict[str, _Region], file: ImageFile, builder: LabelBuilder) -> list[Mark]:
-    parents = {region.parent for region in regions.values() if isinstance(region.parent, str)}
-    marks = []
+    marks: dict[str, Mark] = {}
     for region_id, region in regions.items():
         mark = builder.attempt(region.field, _mark, region, file)
         if mark is not None:
-            group = region.parent if mark.points and isinstance(region.parent, str) else region_id
-            marks.append(dataclasses.replace(mark, group=group if group in parents else None))
+            marks[region_id] = mark
         elif not region.value.keys() & _SHAPE_KEYS and not region.kinds <= _WITHOUT_SHAPE:
             kinds = reprlib.repr(sorted(region.kinds))
             message = f"expected a rectangle, ellipse, polygon, brush or key point, got {kinds}"
             builder.tell(region.field, message, "note")
-    return marks
+    parent_of = {key: one.parent for key, one in regions.items() if isinstance(one.parent, str)}
+    parents = set(parent_of.values())
+    for region_id, mark in marks.items():
+        if region_id in parents:
+            marks[region_id] = dataclasses.replace(mark, group=region_id)
+        parent = parent_of.get(region_id)
+        if parent is not None and mark.points:
+            # Its label, such as "centre", says where it is, not what it is on.
+            category = marks[parent].category if parent in marks else mark.category
+            marks[region_id] = dataclasses.replace(mark, group=parent, category=category)
+    return list(marks.values())
 
 
 def _regions(results: list[Any], place: str, builder: LabelBuilder) -> dict[str, _Region]:
