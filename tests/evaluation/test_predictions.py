@@ -114,7 +114,8 @@ def test_an_earlier_prediction_stays_until_the_new_one_is_whole(tmp_path, disc_s
 def test_a_folder_of_no_prediction_is_never_written_to(tmp_path, disc_samples, kind, overwrite):
     (tmp_path / "out" / kind).mkdir(parents=True)
     (tmp_path / "out" / kind / "0.png").write_text("precious")
-    with pytest.raises(WesamError, match=rf"{kind}: expected no such folder, or predictions\.json"):
+    (tmp_path / "out" / "predictions.json").write_text("of a detector")
+    with pytest.raises(WesamError, match=rf"{kind}: expected no such folder, or one of an earlier prediction"):
         write(tmp_path / "out", disc_samples, overwrite=overwrite)
     assert (tmp_path / "out" / kind / "0.png").read_text() == "precious"
 

@@ -18,7 +18,7 @@ from pycocotools import mask as coco_mask
 from wesam.atomic import replaced_file, replaced_folder
 from wesam.errors import WesamError
 from wesam.evaluation.overlay import Panel, Picture, draw_panels
-from wesam.labels.files import mark_as_output
+from wesam.labels.files import OUTPUT_MARK, mark_as_output
 from wesam.masks import Rle
 from wesam.types import Instance, Sample
 
@@ -63,18 +63,18 @@ def prediction_folder(
 
 def _check_room(root: Path, overwrite: bool) -> None:
     """Whether nothing but an earlier prediction that may go is where the new one will be."""
-    earlier = (root / RESULTS).exists()
+    for kind in (INSTANCES, OVERLAYS):
+        if (root / kind).exists() and not (root / kind / OUTPUT_MARK).exists():
+            raise WesamError(
+                f"{root / kind}: expected no such folder, or one of an earlier prediction (with {OUTPUT_MARK} in it), "
+                f"got another, whose files would be lost"
+            )
+    earlier = [root / name for name in (RESULTS, INSTANCES, OVERLAYS) if (root / name).exists()]
     if earlier and not overwrite:
         raise WesamError(
-            f"{root / RESULTS}: expected a new folder, got one with predictions that may hold corrections; "
+            f"{earlier[0]}: expected a new folder, got one with predictions that may hold corrections; "
             f"overwrite replaces them"
         )
-    for kind in (INSTANCES, OVERLAYS):
-        if (root / kind).exists() and not earlier:
-            raise WesamError(
-                f"{root / kind}: expected no such folder, or {RESULTS} of an earlier prediction beside it, "
-                f"got one whose files would be lost"
-            )
 
 
 class PredictionFolder:
