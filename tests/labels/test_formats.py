@@ -81,6 +81,10 @@ def test_the_documentation_names_every_format() -> None:
         ({"_annotations.coco.json": '{"images": []}', "a.png": ""}, "", "coco"),
         ({"a.tif": ""}, "", "masks"),
         ({"site/a.xml": "<annotation/>", "site/a.png": ""}, "", "voc"),
+        ({"_meta.json": '{"version": 1}', "a.json": '{"shapes": []}'}, "", "labelme"),
+        ({"a.xml": "<annotation/>", "notes.json": '{"version": 1}'}, "", "voc"),
+        ({"a.txt": "0 .5 .5 .2 .2", "notes.json": '{"categories": [], "info": {}}'}, "", "yolo"),
+        ({"a.png": "", "dataset.json": '{"labels": {"cell": 1}}'}, "", "masks"),
     ],
 )
 def test_formats_are_told_apart(tmp_path: Path, files: dict[str, str], labels: str, expected: str) -> None:
@@ -99,6 +103,7 @@ def test_what_is_none_of_them_says_what_was_looked_for(tmp_path: Path, photos: P
     (problem,) = read_labels(labels, photos).problems
     assert problem.severity == "fatal"
     assert all(format.looks in problem.message for format in FORMATS.values())
+    assert problem.message.endswith("name it with --format")
 
 
 def test_labels_that_are_not_there(photos: Path) -> None:

@@ -57,7 +57,8 @@ _HEAD_BYTES = 65536
 _FOLDER_FILES = 20
 
 _LABELME_KEY = re.compile(r'"(shapes|imagePath|imageData|imageHeight|imageWidth)"\s*:')
-_COCO_KEY = re.compile(r'"(images|annotations|categories)"\s*:')
+# Not "categories": the notes.json that Label Studio adds to YOLO labels has them too.
+_COCO_KEY = re.compile(r'"(images|annotations)"\s*:')
 _XML_ROOT = re.compile(r"<(annotations?)[\s>/]")
 _YOLO_LINE = re.compile(r"\d+(\s+[-+.\deE]+){4,}\s*")
 
@@ -100,7 +101,10 @@ def detect_format(labels: Path) -> str:
         raise WesamError(f"{labels}: expected a label file or folder, got {error.strerror or error}") from error
     if found is None:
         looked_for = "; ".join(format.looks for format in FORMATS.values())
-        raise WesamError(f"{labels}: expected labels in a format that is known, got none of these: {looked_for}")
+        raise WesamError(
+            f"{labels}: expected labels in a format that is known, got none of these: {looked_for}; "
+            f"if it is one, name it with --format"
+        )
     return found
 
 
@@ -123,11 +127,16 @@ def _format_of_file(path: Path) -> str | None:
 
 
 def _format_of_folder(folder: Path) -> str | None:
-    """By what lies in it; images may lie beside the labels, so masks are the last thought."""
+    """By what lies in it; images may lie beside the labels, so masks are the last thought.
+
+    Notes and settings of any kind may lie there too, so a JSON file must look like labels to count.
+    """
     for suffix, formats in ((".json", {"labelme", "coco"}), (".xml", {"voc", "cvat"}), (".txt", {"yolo"})):
         for path in list_files(folder, {suffix})[:_FOLDER_FILES]:
             found = _format_of_file(path)
-            if found in formats and (found != "cvat" or path == folder / "annotations.xml"):
+            if found == "cvat" and path != folder / "annotations.xml":
+                continue
+            if found in formats and (found != "coco" or _COCO_KEY.search(_head(path))):
                 return found
     return "masks" if list_files(folder, MASK_SUFFIXES) else None
 
