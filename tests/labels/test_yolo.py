@@ -121,16 +121,44 @@ def test_labels_without_image_and_files_that_are_no_text(labels: Path, photos: P
         ("names: 3", "names: expected a list of class names, got 3"),
         ("- x", "names: expected a list"),
         ("!!python/object/apply:os.system ['false']", "expected YAML"),
-        ("names: [cell]\nkpt_shape: [17, 3]", "kpt_shape: .* keypoints"),
         ("date: 2024-99-99\nnames: [a]", "expected YAML"),
     ],
 )
-def test_a_bad_data_yaml_is_fatal(labels: Path, photos: Path, yaml: str, message: str) -> None:
+def test_a_bad_data_yaml_is_fatal_where_it_is_given(labels: Path, photos: Path, yaml: str, message: str) -> None:
+    (labels.parent / "data.yaml").write_text(yaml)
+    (problem,) = read_yolo(labels.parent / "data.yaml", photos).problems
+    assert problem.severity == "fatal"
+    assert re.search(f"data.yaml: {message}", problem.message)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("data.yaml", b"names: [", "expected YAML"),
+        ("data.yaml", b"stages: {a: 1}", "names: expected a list of class names, got None"),
+        ("labels/classes.txt", "Zürich".encode("cp1252"), "expected class names in UTF-8"),
+    ],
+)
+def test_a_bad_list_of_names_beside_the_labels_costs_only_the_names(
+    labels: Path, photos: Path, name: str, content: bytes, message: str
+) -> None:
+    (labels.parent / "data.yaml").unlink()
+    (labels.parent / name).write_bytes(content)
+    found = read_yolo(labels, photos)
+    (problem,) = found.problems
+    assert problem.severity == "note"
+    assert re.search(f"{name}: {message}(.|\n)*; it is passed over$", problem.message)
+    assert [instance.category for instance in found.samples[0].instances] == [""] * 3
+    (labels.parent / "obj.names").write_text("cell\nnucleus\n")
+    assert read_yolo(labels, photos).samples[0].instances[0].category == "cell"
+
+
+@pytest.mark.parametrize("yaml", ["names: [cell]\nkpt_shape: [17, 3]", "nc: 1\nkpt_shape: [3, 2]", "kpt_shape: [3, 2]"])
+def test_pose_labels_are_refused(labels: Path, photos: Path, yaml: str) -> None:
     (labels.parent / "data.yaml").write_text(yaml)
     for given_labels in (labels, labels.parent / "data.yaml"):
         (problem,) = read_yolo(given_labels, photos).problems
-        assert problem.severity == "fatal"
-        assert re.search(f"data.yaml: {message}", problem.message)
+        assert (problem.severity, "kpt_shape: expected labels of boxes" in problem.message) == ("fatal", True)
 
 
 def test_no_labels_are_fatal(labels: Path, photos: Path) -> None:

@@ -26,9 +26,12 @@ from wesam.untrusted import read_text, read_yaml
 
 if TYPE_CHECKING:
     from wesam.labels.folder import ImageFile
+    from wesam.labels.problems import ProblemLog
 
 _TURNED_BOX = 8  # numbers of a box given by its corners
 _CLASS_INDEX = re.compile(r"[0-9]{1,9}")
+
+_NAME_FILES = ("data.yaml", "dataset.yaml", "classes.txt", "obj.names")
 
 # Lists of class names or of images, which lie among the labels.
 _NO_LABELS = frozenset({"classes.txt", "obj.names", "train.txt", "val.txt", "test.txt"})
@@ -38,7 +41,7 @@ def read_yolo(labels: Path, images: Path) -> LabelSet:
     """Reads YOLO text files.
 
     Class names come from a data.yaml (or dataset.yaml), classes.txt or obj.names, in the labels' folder or the one
-    above it. A class beyond them costs an object only its name.
+    above it; one that cannot be read is noted. A class beyond them costs an object only its name.
 
     Args:
         labels: the folder of text files, one of them, or the data.yaml; labels of the latter are looked for as its
@@ -52,7 +55,8 @@ def read_yolo(labels: Path, images: Path) -> LabelSet:
     try:
         builder = LabelBuilder(labels.name, images)
         folder = _label_folder(labels, images) if labels.suffix.lower() in (".yaml", ".yml") else labels
-        names = _class_names(labels if folder != labels else None, folder if folder.is_dir() else folder.parent)
+        place = folder if folder.is_dir() else folder.parent
+        names = _class_names(labels if folder != labels else None, place, builder)
         files = label_files(folder, {".txt"}, "YOLO text files")
     except WesamError as error:
         return LabelSet.unusable(labels, error)
@@ -70,6 +74,10 @@ def read_yolo(labels: Path, images: Path) -> LabelSet:
         builder.file = labels.name
         builder.tell("", "every object has 4 corners (turned boxes, YOLO OBB?); they are read as its outline", "note")
     return builder.build()
+
+
+class _PoseLabelsError(WesamError):
+    """Their numbers would pass for those of polygons."""
 
 
 @dataclass(frozen=True)
@@ -126,30 +134,38 @@ def _label_folder(data: Path, images: Path) -> Path:
     raise WesamError(f"{data}: expected labels in {' or '.join(map(str, beside))}, found no such folder")
 
 
-def _class_names(data: Path | None, folder: Path) -> _Names | None:
+def _class_names(data: Path | None, folder: Path, log: ProblemLog) -> _Names | None:
     """From `data`, else from the first file beside the labels or above them that has some."""
     if data is not None:
         return _names_of_yaml(data)
-    for place in (folder, folder.absolute().parent):
-        for name in ("data.yaml", "dataset.yaml"):
-            if (place / name).is_file():
-                return _names_of_yaml(place / name)
-        for name in ("classes.txt", "obj.names"):
-            if (place / name).is_file():
-                lines = read_text(place / name, "class names").splitlines()
-                return _Names(name, {index: line.strip() for index, line in enumerate(lines) if line.strip()})
+    for path in (place / name for place in (folder, folder.absolute().parent) for name in _NAME_FILES):
+        if path.is_file():
+            try:
+                names = _names_of_yaml(path) if path.suffix == ".yaml" else _names_of_list(path)
+            except _PoseLabelsError:
+                raise
+            except WesamError as error:  # it may have nothing to do with the labels, and names only inform
+                log.tell("", f"{error}; it is passed over", "note")
+                continue
+            if names is not None:
+                return names
     return None
+
+
+def _names_of_list(path: Path) -> _Names:
+    lines = read_text(path, "class names").splitlines()
+    return _Names(path.name, {index: line.strip() for index, line in enumerate(lines) if line.strip()})
 
 
 def _names_of_yaml(path: Path) -> _Names | None:
     data: Any = read_yaml(path, "YAML")
     names = data.get("names") if isinstance(data, dict) else None
+    if isinstance(data, dict) and "kpt_shape" in data:
+        raise _PoseLabelsError(f"{path}: kpt_shape: expected labels of boxes or polygons, got keypoints (YOLO pose)")
     if isinstance(names, list):
         names = dict(enumerate(names))
     if names is None and isinstance(data, dict) and "nc" in data:
         return None  # so many classes, without names
     if not isinstance(names, dict):
         raise WesamError(f"{path}: names: expected a list of class names, got {reprlib.repr(names)}")
-    if "kpt_shape" in data:
-        raise WesamError(f"{path}: kpt_shape: expected labels of boxes or polygons, got keypoints (YOLO pose)")
     return _Names(path.name, {index: str(name) for index, name in names.items() if isinstance(index, int)})
