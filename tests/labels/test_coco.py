@@ -164,6 +164,16 @@ def test_a_bad_segmentation_costs_a_good_box_nothing(coco: CocoSet, segmentation
     assert (instance.box, instance.rle) == ((10, 10, 30, 25), None)
 
 
+@pytest.mark.parametrize("box", [box for box, _ in BAD_BOXES])
+def test_a_bad_box_costs_a_good_segmentation_nothing(coco: CocoSet, box: object) -> None:
+    coco.add(bbox=box, segmentation=[SQUARE])
+    found = read_coco(coco.labels, coco.images)
+    assert [(p.severity, p.field) for p in found.problems] == [("note", "annotations[0].bbox")]
+    assert found.problems[0].message.endswith("its segmentation is used without it")
+    (instance,) = found.samples[0].instances
+    assert (instance.box, instance.mask().sum()) == (None, 400)
+
+
 @pytest.mark.parametrize("segmentation", [[], [[]], None])
 def test_no_segmentation_is_none(coco: CocoSet, segmentation: object) -> None:
     coco.add(segmentation=segmentation)

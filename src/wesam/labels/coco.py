@@ -44,7 +44,7 @@ def read_coco(labels: Path, images: Path) -> LabelSet:
     """Reads a COCO JSON file.
 
     Sizes come from the image files, upright by their EXIF orientation. Crowd regions (``iscrowd``) are left out, but
-    CVAT's masks are not. A segmentation that cannot be read costs a box beside it nothing. Ids may be numbers or text;
+    CVAT's masks are not. A box or segmentation that cannot be read costs the other nothing. Ids may be numbers or text;
     annotations without one are numbered. Of images or annotations given twice the first counts, but where one image id
     stands for two files, neither is used.
 
@@ -135,19 +135,13 @@ class _CocoReader(ProblemLog):
             name = self.attempt(f"{field}.id", _name, entry.get("id"), index, index_of_name)
             image_id = self.attempt(f"{field}.image_id", _image_id, entry.get("image_id"), files)
             file = None if image_id is None else files[image_id]
-            box = self.attempt(f"{field}.bbox", _box, entry.get("bbox"), file)
-            usable = len(self.problems) == told
-            rle = self.attempt(f"{field}.segmentation", _rle, entry.get("segmentation"), file)
-            if usable and box is not None and len(self.problems) > told:
-                broken = self.problems.pop()
-                told += 1
-                self.tell(broken.field, f"{broken.message}; its bbox is used without it", "note")
+            box, rle = self.box_and_mask(entry, field, file)
             category_id = entry.get("category_id")
             category = categories.get(category_id) if _is_id(category_id) else None
             unknown += category is None and category_id is not None and bool(categories)
             point_names = category.point_names if category else ()
             points = self.attempt(f"{field}.keypoints", _points, entry.get("keypoints"), point_names, file)
-            if len(self.problems) > told or name is None or image_id is None:
+            if any(problem.severity == "skip" for problem in self.problems[told:]) or name is None or image_id is None:
                 continue
             if file is None:
                 lost += 1
@@ -163,6 +157,19 @@ class _CocoReader(ProblemLog):
         if unknown:
             self.tell("annotations", f"{unknown} annotations have a category_id that is not in categories", "note")
         return instances
+
+    def box_and_mask(
+        self, entry: dict[str, Any], field: str, file: ImageFile | None
+    ) -> tuple[_Box | None, dict[str, Any] | None]:
+        """What an annotation has of them; one that cannot be read costs the other nothing, and is noted."""
+        told = len(self.problems)
+        box = self.attempt(f"{field}.bbox", _box, entry.get("bbox"), file)
+        rle = self.attempt(f"{field}.segmentation", _rle, entry.get("segmentation"), file)
+        if len(self.problems) > told and (box is not None or rle is not None):
+            used = "bbox" if rle is None else "segmentation"
+            broken = self.problems.pop()
+            self.tell(broken.field, f"{broken.message}; its {used} is used without it", "note")
+        return box, rle
 
 
 def _file(labels: Path) -> Path:
