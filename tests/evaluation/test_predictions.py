@@ -109,6 +109,19 @@ def test_an_earlier_prediction_stays_until_the_new_one_is_whole(tmp_path, disc_s
     assert files(tmp_path / "out") == before
 
 
+def test_what_a_first_prediction_has_written_survives_an_error(tmp_path, disc_samples, brightness):
+    def fail(sample):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        predict(brightness, disc_samples, tmp_path, on_image=fail)
+    assert len(list((tmp_path / "instances").glob("*.png"))) == 1
+    with pytest.raises(WesamError, match="overwrite replaces"):
+        predict(brightness, disc_samples, tmp_path)
+    predict(brightness, disc_samples, tmp_path, overwrite=True)
+    assert len(list((tmp_path / "instances").glob("*.png"))) == 2  # of three, one has no object
+
+
 @pytest.mark.parametrize("kind", ["instances", "overlays"])
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_a_folder_of_no_prediction_is_never_written_to(tmp_path, disc_samples, kind, overwrite):

@@ -30,7 +30,8 @@ RESULTS, INSTANCES, OVERLAYS = "predictions.json", "instances", "overlays"
 def prediction_folder(
     root: Path, samples: Sequence[Sample], overlays: bool = True, overwrite: bool = False
 ) -> Iterator[PredictionFolder]:
-    """Opens a folder for predictions, which are in it when the block ends well; else it stays as it was.
+    """Opens a folder for predictions. An earlier one gives way only when the block ends well and the new one is whole;
+    where there is none, each picture is in place at once, so that an error late in a long run loses none of them.
 
     Args:
         root: made if absent. It may hold other files, such as the images themselves.
@@ -51,9 +52,12 @@ def prediction_folder(
     with ExitStack() as aside:
         with _writing("folder", root):
             kinds = (INSTANCES, OVERLAYS) if overlays else (INSTANCES,)
-            pictures = {kind: aside.enter_context(replaced_folder(root / kind)) for kind in kinds}
-            for folder in pictures.values():
-                mark_as_output(folder)
+            pictures = {kind: root / kind for kind in kinds}
+            for kind, folder in pictures.items():
+                if folder.exists():
+                    pictures[kind] = aside.enter_context(replaced_folder(folder))
+                pictures[kind].mkdir(parents=True, exist_ok=True)
+                mark_as_output(pictures[kind])
         predictions = PredictionFolder(root, pictures, samples)
         yield predictions
         predictions.finish()
@@ -92,14 +96,14 @@ class PredictionFolder:
 
     Args:
         root: the folder.
-        aside: where pictures of each kind that is wanted are written until all are there.
+        pictures: where those of each kind that is wanted are written.
         samples: all images that will be added.
     """
 
-    def __init__(self, root: Path, aside: Mapping[str, Path], samples: Sequence[Sample]) -> None:
+    def __init__(self, root: Path, pictures: Mapping[str, Path], samples: Sequence[Sample]) -> None:
         self.root = root
         self.results = root / RESULTS
-        self._aside = aside
+        self._pictures = pictures
         shared = Counter(_stem(sample.id) for sample in samples)
         self._names = {s.id: _stem(s.id) if shared[_stem(s.id)] == 1 else s.id for s in samples}
         self._images: list[dict[str, Any]] = []
@@ -122,7 +126,7 @@ class PredictionFolder:
         for instance, rle, score in zip(sample.instances, masks, scores, strict=True):
             self._annotations.append(self._annotation(image_id, instance, rle, score))
         self._write_png(INSTANCES, sample, instance_map(sample, masks))
-        if OVERLAYS in self._aside:
+        if OVERLAYS in self._pictures:
             drawn = Panel("masks", masks={i.id: rle for i, rle in zip(sample.instances, masks, strict=True)})
             self._write_png(OVERLAYS, sample, draw_panels(image, [Panel("image"), drawn]))
 
@@ -152,7 +156,7 @@ class PredictionFolder:
 
     def _write_png(self, kind: str, sample: Sample, pixels: NDArray[np.uint8] | NDArray[np.uint16]) -> None:
         name = f"{self._names[sample.id]}.png"
-        path = self._aside[kind] / name
+        path = self._pictures[kind] / name
         with _writing("file", self.root / kind / name):
             path.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(pixels).save(path)
