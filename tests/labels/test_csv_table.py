@@ -53,6 +53,12 @@ def test_other_headers_and_separators(labels: Path, photos: Path, text: str) -> 
     assert [instance.box for instance in found.samples[0].instances] == [(10, 5, 30, 25)]
 
 
+@pytest.mark.parametrize("cells", ["cell,", ",cell", "cell,other"])
+def test_two_columns_of_one_meaning(labels: Path, photos: Path, cells: str) -> None:
+    labels.write_text(f"image,x0,y0,x1,y1,label,class\na.png,1,1,9,9,{cells}\n")
+    assert read_csv(labels, photos).samples[0].instances[0].category == "cell"
+
+
 def test_points_alone(labels: Path, photos: Path) -> None:
     labels.write_text("image,x,y,positive\na.png,0,0,\na.png,59,39,1\na.png,5,6,0\n./a.png,7,7,1\n")
     found = read_csv(labels, photos)

@@ -164,3 +164,20 @@ def test_of_two_folders_the_one_called_as_the_image_folder_counts(labels: Path, 
     found = read_cvat(labels, photos)
     assert [instance.box for instance in found.samples[0].instances] == [(2, 1, 9, 9)]
     assert [problem.field for problem in found.problems] == ["image[0].name"]
+
+
+@pytest.mark.parametrize("name", ["frame_000000", "frames/frame_000000", "scan.2024/frame_000000"])
+def test_frames_of_a_video(labels: Path, photos: Path, name: str) -> None:
+    (photos / "a.png").rename(photos / "frame_000000.png")
+    labels.write_text(TEXT.replace('name="a.png"', f'name="{name}"'))
+    found = read_cvat(labels, photos)
+    assert found.problems == ()
+    assert [sample.id for sample in found.samples] == ["frame_000000.png", "site/b.jpg"]
+
+
+def test_frames_of_two_videos_cannot_be_told_apart(labels: Path, photos: Path) -> None:
+    (photos / "a.png").rename(photos / "frame_0.png")
+    image = '<image name="{}/frame_0"><box label="c" xtl="5" ytl="1" xbr="9" ybr="9"/></image>'
+    labels.write_text(f"<annotations>{image.format('1')}{image.format('2')}</annotations>")
+    found = read_cvat(labels, photos)
+    assert (found.samples, [p.field for p in found.problems]) == ((), ["image[0].name", "image[1].name"])

@@ -47,6 +47,13 @@ def test_without_a_whole_name_the_image_is_called_as_the_file(labels: Path, phot
     assert [sample.id for sample in read_voc(labels / "a.xml", photos).samples] == ["a.png"]
 
 
+def test_a_name_with_dots_and_no_suffix(labels: Path, photos: Path) -> None:
+    (photos / "a.png").rename(photos / "scan.2024.05.png")
+    path = labels / "scan.2024.05.xml"
+    path.write_text(A.replace("a.png</filename>", "scan.2024.05</filename>"))
+    assert [sample.id for sample in read_voc(path, photos).samples] == ["scan.2024.05.png"]
+
+
 def test_a_box_of_a_tool_that_counts_from_0(labels: Path, photos: Path) -> None:
     (labels / "a.xml").write_text(A.replace("<xmin>11", "<xmin>0").replace("<ymin>6", "<ymin>0"))
     assert read_voc(labels, photos).samples[0].instances[0].box == (0, 0, 30, 25)

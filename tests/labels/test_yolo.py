@@ -83,7 +83,7 @@ def test_without_names(labels: Path, photos: Path) -> None:
         ("0 0.5 0.5 -0.1 0.1", "positive width and height"),
         ("0 1.5 0.5 0.1 0.1", "a box inside the image of 60 x 40 px"),
         ("0 300 200 50 50", "inside the image"),
-        ("0 0.1 0.1 0.5 0.1 0.5 7", "polygons inside the image"),
+        ("0 0.1 0.1 0.5 0.1 0.5 7.5", "polygons inside the image"),
         ("0 0.1 0.1 0.1 0.1 0.1 0.1", "empty mask"),
     ],
 )
@@ -175,11 +175,11 @@ def test_no_damage_raises(labels: Path, photos: Path, text: str) -> None:
     assert_sound(read_yolo(labels, photos))
 
 
-def test_a_detectors_confidence_is_passed_over(labels: Path, photos: Path) -> None:
-    (labels / "a.txt").write_text("0 0.5 0.5 0.25 0.5 0.913\n")
+def test_a_detectors_confidence_and_track_are_passed_over(labels: Path, photos: Path) -> None:
+    (labels / "a.txt").write_text("0 0.5 0.5 0.25 0.5 0.913\n0 0.5 0.5 0.25 0.5 0.9 1\n0 0.5 0.5 0.25 0.5 0.9 17\n")
     found = read_yolo(labels, photos)
     assert found.problems == ()
-    assert found.samples[0].instances[0].box == (22.5, 10, 37.5, 30)
+    assert [instance.box for instance in found.samples[0].instances] == [(22.5, 10, 37.5, 30)] * 3
 
 
 def test_classes_that_are_only_counted_have_no_names(labels: Path, photos: Path) -> None:

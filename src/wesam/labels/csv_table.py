@@ -114,7 +114,9 @@ def _rows(labels: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
                 f"width or height; rename the columns (a box whose x, y is its centre: give x0, y0, x1, y1)"
             )
         for cells in reader:
-            row = dict(zip(columns, map(str.strip, cells), strict=False))
+            row: dict[str, str] = {}
+            for column, cell in zip(columns, cells, strict=False):
+                row[column] = row.get(column) or cell.strip()  # "label" and "class" are one, and one may be empty
             if any(row.values()):
                 rows.append((reader.line_num, row))
     except csv.Error as error:

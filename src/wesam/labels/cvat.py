@@ -12,6 +12,7 @@ Format: https://docs.cvat.ai/docs/manual/advanced/xml_format/
 from __future__ import annotations
 
 import reprlib
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ import numpy as np
 
 from wesam.errors import WesamError
 from wesam.labels.assemble import LabelBuilder, Mark
+from wesam.labels.images import SUFFIXES
 from wesam.labels.label_set import LabelSet
 from wesam.labels.polarity import read_polarity
 from wesam.labels.shapes import crop_to_rle, ellipse_to_rle, fit_point, fit_rotated_box, parse_floats, polygons_to_rle
@@ -67,8 +69,14 @@ def read_cvat(labels: Path, images: Path) -> LabelSet:
 
 
 def _find(folder: ImageFolder, name: str) -> ImageFile:
-    """Frames of a video have names without suffix."""
-    return folder.find_moved(name) if PurePosixPath(name).suffix else folder.find_stem(name)
+    """Frames of a video have names without suffix, in a folder that they may not lie in here."""
+    path = PurePosixPath(name)
+    if path.suffix.lower() in SUFFIXES:
+        return folder.find_moved(name)
+    try:
+        return folder.find_stem(name)
+    except WesamError:
+        return replace(folder.find_stem(path.name), elsewhere=path.parent.as_posix())
 
 
 def _marks(image: Element, place: str, file: ImageFile, known: set[str], builder: LabelBuilder) -> list[Mark]:

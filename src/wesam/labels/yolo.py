@@ -6,7 +6,7 @@ In ``labels/site/0001.txt``, for ``site/0001.jpg`` of the image folder::
     1 0.1 0.1 0.4 0.1 0.3 0.3
 
 A class index, then a box (centre x, centre y, width, height) or a polygon (x, y of 3 or more corners), all as shares of
-the image's width and height. The confidence that a detector writes behind a box is not read.
+the image's width and height. The confidence and the number of a track that a detector writes behind a box are not read.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def read_yolo(labels: Path, images: Path) -> LabelSet:
         files = label_files(folder, {".txt"}, "YOLO text files")
     except WesamError as error:
         return LabelSet.unusable(labels, error)
-    lines: list[list[str]] = []
+    lengths: set[int] = set()
     for path, name in files:
         if name.name in _NO_LABELS and path != labels:
             continue
@@ -68,9 +68,9 @@ def read_yolo(labels: Path, images: Path) -> LabelSet:
         file = builder.claim("", builder.folder.find_stem, name.with_suffix("").as_posix())
         text = builder.attempt("", read_text, path, "YOLO text")
         if file is not None and text is not None:
-            lines += [line.split() for line in text.splitlines() if line.strip()]
+            lengths |= {len(line.split()) for line in text.splitlines() if line.strip()}
             builder.add(file, _marks(text, file, names, builder))
-    if lines and all(len(words) == 1 + _TURNED_BOX for words in lines):
+    if lengths == {1 + _TURNED_BOX}:
         builder.file = labels.name
         builder.tell("", "every object has 4 corners (turned boxes, YOLO OBB?); they are read as its outline", "note")
     return builder.build()
@@ -108,7 +108,10 @@ def _mark(field: str, words: list[str], file: ImageFile) -> Mark:
     if not _CLASS_INDEX.fullmatch(words[0]):
         raise WesamError(f"expected a class index (0, 1, ...) first, got {reprlib.repr(words[0])}")
     numbers = parse_floats(words[1:], "finite numbers after the class index")
-    if len(numbers) in (4, 5):  # the fifth is a detector's confidence (Ultralytics: save_conf)
+    # Behind a box Ultralytics writes its confidence (save_conf), and the number of its track. That is whole, which the
+    # last share of a triangle would be only at the very edge of the image.
+    tracked = len(numbers) == 6 and words[-1].isdecimal() and numbers[-1] >= 1
+    if len(numbers) in (4, 5) or tracked:
         x, y, width, height = numbers[:4]
         box = (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
         edges = [share * side for share, side in zip(box, (file.width, file.height) * 2, strict=True)]
