@@ -11,6 +11,7 @@ Points are ``(x, y)`` pixel indices. Shape and range are checked once, when a va
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,10 +56,10 @@ class Instance:
             raise WesamError(f"instance {self.id}: expected a box, points or a mask, got none of them")
         if self.box is not None:
             x0, y0, x1, y1 = self.box
-            if not all(np.isfinite(self.box)) or x0 >= x1 or y0 >= y1:
+            if not all(map(math.isfinite, self.box)) or x0 >= x1 or y0 >= y1:
                 raise WesamError(f"instance {self.id}: expected box x0 < x1 and y0 < y1, all finite, got {self.box}")
         for x, y, label in self.points:
-            if not (np.isfinite(x) and np.isfinite(y)) or label not in (FOREGROUND, BACKGROUND):
+            if not (math.isfinite(x) and math.isfinite(y)) or label not in (FOREGROUND, BACKGROUND):
                 raise WesamError(f"instance {self.id}: expected finite points with label 0 or 1, got {(x, y, label)}")
 
     def mask(self) -> NDArray[np.bool_]:

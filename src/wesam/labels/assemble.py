@@ -166,15 +166,18 @@ def _objects(marks: Sequence[Mark], log: ProblemLog) -> list[list[Mark]]:
         else:
             key = (mark.group, mark.field if mark.group is None else mark.category)
             objects.setdefault(key, []).append(mark)
+    of_group: dict[str | None, list[tuple[str | None, str]]] = {}
+    for key in objects:
+        of_group.setdefault(key[0], []).append(key)
     clicked = [key for key, own in objects.items() if any(mark.points for mark in own)]
     # On the object first: such clicks may be all there is of it, and those off it need an object to be off.
     for click in sorted(clicks, key=lambda click: click.only_negative):
         if click.group is not None:
-            keys = [key for key in objects if key[0] == click.group]
+            keys = of_group.get(click.group, [])
         else:
             keys = [key for key in clicked if click.category in ("", objects[key][0].category)]
         if not keys and not click.only_negative:
-            keys = [(click.group, "")]
+            keys = of_group[click.group] = [(click.group, "")]
             clicked += keys
         for key in keys:
             objects.setdefault(key, []).append(click)
