@@ -45,6 +45,23 @@ def test_all_problems_at_once(messy: CocoSet) -> None:
     assert (report.summary.images, report.summary.instances) == (2, 2)
 
 
+@pytest.mark.parametrize("change", [{"width": 600}, {"id": None}])
+def test_an_image_that_is_left_out_is_not_called_unlabelled(coco: CocoSet, change: dict[str, object]) -> None:
+    coco.add_image("b.png")
+    coco.json["images"][1].update(change)
+    coco.add()
+    report = check(coco.images, coco.labels)
+    assert [len(report.skipped), len(report.notes), report.unlabelled] == [1, 0, None]
+
+
+def test_an_image_whose_mask_is_left_out_is_not_called_unlabelled(photos: Path) -> None:
+    masks = photos.parent / "masks"
+    (masks / "site").mkdir(parents=True)
+    Image.new("L", (60, 41), 1).save(masks / "a.png")
+    Image.new("L", (80, 50), 1).save(masks / "site" / "b.png")
+    assert check(photos, masks).unlabelled is None
+
+
 def test_the_report_reads_well(messy: CocoSet) -> None:
     lines = str(check(messy.images, messy.labels)).splitlines()
     assert lines[0].startswith("skip  labels.json: images[4].file_name: expected an image file")

@@ -48,6 +48,19 @@ def test_the_least_that_is_read(coco: CocoSet) -> None:
     assert [instance.id for instance in found.samples[0].instances] == ["#0", "#1"]
 
 
+def test_whole_ids_may_be_written_as_fractions(coco: CocoSet) -> None:
+    coco.json["images"][0]["id"] = 1.0
+    coco.json["categories"] = [{"id": 2, "name": "cell"}]
+    coco.add(id=3.0, category_id=2.0)
+    coco.add(id=4, image_id=1.0, category_id=2)
+    found = read_coco(coco.labels, coco.images)
+    assert found.problems == ()
+    assert [(instance.id, instance.category) for instance in found.samples[0].instances] == [
+        ("3", "cell"),
+        ("4", "cell"),
+    ]
+
+
 def test_every_kind_of_segmentation_becomes_the_same_mask(coco: CocoSet) -> None:
     expected = np.zeros((40, 60), bool)
     expected[10:30, 5:25] = True
@@ -129,6 +142,8 @@ BAD_ANNOTATIONS: list[tuple[dict[str, Any], str]] = [
     ({"image_id": [1]}, ".image_id"),
     ({"id": [1]}, ".id"),
     ({"id": True}, ".id"),
+    ({"id": 1.5}, ".id"),
+    ({"id": math.nan}, ".id"),
     ({"id": 100}, ".id"),
     ({"bbox": None}, ""),
     ({"bbox": None, "segmentation": [[1, 2, 3, 4]]}, ".segmentation"),
@@ -299,7 +314,7 @@ def test_an_annotation_of_unseen_keypoints_alone_says_nothing(coco: CocoSet) -> 
 BAD_IMAGES: list[tuple[object, str, str]] = [
     ("text", "", "expected an object"),
     ({"file_name": "a.png"}, ".id", "got None"),
-    ({"id": {}, "file_name": "a.png"}, ".id", "expected a number or text"),
+    ({"id": {}, "file_name": "a.png"}, ".id", "expected a whole number or text"),
     ({"id": 2}, ".file_name", "got None"),
     ({"id": 2, "file_name": ""}, ".file_name", "name of an image file"),
     ({"id": 2, "file_name": 5}, ".file_name", "got 5"),

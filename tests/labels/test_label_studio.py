@@ -205,6 +205,10 @@ def test_two_tasks_of_one_image(labels: Path, photos: Path) -> None:
         (json.dumps(tasks())[:200], "project-4.json: line 1 column .*expected JSON"),
         ("{}", "a list of tasks, got a dict"),
         (json.dumps([{"image": "a.png", "label": [RECTANGLE["value"]]}]), "choose JSON, not JSON-MIN"),
+        (
+            json.dumps([{"image_id": 1, "category_id": 1, "bbox": [1, 1, 9, 9], "score": 0.5}]),
+            "results in COCO's format",
+        ),
     ],
 )
 def test_what_is_not_label_studio_is_fatal(labels: Path, photos: Path, text: str, message: str) -> None:

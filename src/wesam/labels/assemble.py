@@ -84,7 +84,9 @@ class LabelBuilder(ProblemLog):
 
     def build(self) -> LabelSet:
         chosen = [self._chosen(image_id, rivals) for image_id, rivals in self._samples.items()]
-        return LabelSet(tuple(sample for sample in chosen if sample is not None), tuple(self.problems))
+        samples = tuple(sample for sample in chosen if sample is not None)
+        left_out = {image_id for image_id, _ in self._labelled_in} - {sample.id for sample in samples}
+        return LabelSet(samples, tuple(self.problems), frozenset(left_out))
 
     def _chosen(self, image_id: str, rivals: dict[str, Sample]) -> Sample | None:
         """Of labels for images of one name in several folders those that are most surely of ours; None if none are."""

@@ -141,7 +141,7 @@ def _look(
 
     note = None
     if not any(problem.severity == "fatal" for problem in problems):
-        known = {sample.id for sample in found.samples}
+        known = found.left_out | {sample.id for sample in found.samples}
         unlabelled = [id_ for path in list_images(images) if (id_ := path.relative_to(images).as_posix()) not in known]
         if unlabelled:
             note = Problem("note", str(images), "", _count(unlabelled, "not in the labels"))

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _TRIANGLE = 6  # numbers of the smallest polygon
 
-_Id = int | str
+_Id = int | float | str
 _Box = tuple[float, float, float, float]
 _Points = tuple[tuple[float, float, int], ...]
 
@@ -72,20 +72,21 @@ class _CocoReader(ProblemLog):
             folder = ImageFolder(images)
         except WesamError as error:
             return LabelSet.unusable(labels, error)
-        files = self.images(coco["images"], folder)
+        files, named = self.images(coco["images"], folder)
         instances = self.annotations(coco["annotations"], files, _categories(coco.get("categories")))
         samples = tuple(
             Sample(file.id, file.path, file.width, file.height, tuple(instances[image_id]))
             for image_id, file in files.items()
             if file is not None
         )
-        return LabelSet(samples, tuple(self.problems))
+        return LabelSet(samples, tuple(self.problems), frozenset(named - {sample.id for sample in samples}))
 
-    def images(self, entries: list[Any], folder: ImageFolder) -> dict[_Id, ImageFile | None]:
-        """The file behind each image id; None behind an id whose entry is unusable."""
+    def images(self, entries: list[Any], folder: ImageFolder) -> tuple[dict[_Id, ImageFile | None], set[str]]:
+        """The file behind each image id, None behind an id whose entry is unusable; and the ids of all files found."""
         files: dict[_Id, ImageFile | None] = {}
         index_of_id: dict[_Id, int] = {}
         index_of_file: dict[str, int] = {}
+        named: set[str] = set()
         names = (entry.get("file_name") for entry in entries if isinstance(entry, dict))
         folder.prefer_own(name for name in names if isinstance(name, str))
         for index, entry in enumerate(entries):
@@ -95,6 +96,8 @@ class _CocoReader(ProblemLog):
                 continue
             image_id = self.attempt(f"{field}.id", _id, entry.get("id"))
             file = self.attempt(f"{field}.file_name", _find, folder, entry)
+            if file is not None:
+                named.add(file.id)
             if image_id is None:
                 continue
             if image_id in index_of_id:
@@ -114,7 +117,7 @@ class _CocoReader(ProblemLog):
                 index_of_file[file.id] = index
                 file = self.attempt(f"{field}.width", file.of_size, entry.get("width"), entry.get("height"))
             files[image_id] = file
-        return files
+        return files, named
 
     def annotations(
         self, entries: list[Any], files: dict[_Id, ImageFile | None], categories: dict[_Id, _Category]
@@ -209,17 +212,20 @@ def _category(row: dict[str, Any]) -> _Category:
 
 
 def _is_id(value: object) -> TypeGuard[_Id]:
+    if isinstance(value, float):  # pandas makes such numbers of ids; 1.0 is the same key as 1
+        return value.is_integer()
     return isinstance(value, int | str) and not isinstance(value, bool)
 
 
 def _id(value: object) -> _Id:
     if not _is_id(value):
-        raise WesamError(f"expected a number or text, got {reprlib.repr(value)}")
-    return value
+        raise WesamError(f"expected a whole number or text, got {reprlib.repr(value)}")
+    return int(value) if isinstance(value, float) else value
 
 
 def _image_id(value: object, files: dict[_Id, ImageFile | None]) -> _Id:
     if _is_id(value):
+        value = _id(value)
         if value in files:
             return value
         for same in (str(value), int(value) if str(value).isdecimal() and len(str(value)) < 20 else ""):

@@ -24,10 +24,12 @@ class LabelSet:
     Attributes:
         samples: the images whose files were found, in the order of the label file; `instances` may be empty.
         problems: all that was found, in the order of the label file.
+        left_out: ids of images that were found, but of whose labels nothing can be used.
     """
 
     samples: tuple[Sample, ...]
     problems: tuple[Problem, ...]
+    left_out: frozenset[str] = frozenset()
 
     @classmethod
     def unusable(cls, labels: Path, error: WesamError) -> LabelSet:

@@ -75,6 +75,11 @@ def _load(labels: Path) -> list[Any]:
     tasks = read_json(labels, "Label Studio JSON")
     if not isinstance(tasks, list):
         raise WesamError(f"{labels}: expected Label Studio JSON, a list of tasks, got a {type(tasks).__name__}")
+    if any(isinstance(task, dict) and "image_id" in task for task in tasks):
+        raise WesamError(
+            f"{labels}: expected Label Studio JSON, got results in COCO's format, which do not name their images; "
+            f"put them as 'annotations' into the COCO file that has the 'images'"
+        )
     if tasks and not any(isinstance(task, dict) and "annotations" in task for task in tasks):
         raise WesamError(
             f"{labels}: expected tasks with 'annotations', got none; choose JSON, not JSON-MIN, when exporting"
