@@ -8,7 +8,7 @@ from pycocotools import mask as coco_mask
 
 from tests.automatic.conftest import PatchSegmenter, picture
 from wesam.automatic.candidates import Candidates, find_candidates
-from wesam.automatic.select import Thresholds, choose_thresholds, select_masks
+from wesam.automatic.select import Thresholds, choose_thresholds, select_masks, sized
 from wesam.automatic.settings import AutomaticSettings, GridSettings
 
 ALL = Thresholds(0.0, 0.0)
@@ -65,10 +65,20 @@ def test_specks_and_backgrounds_are_no_prompts(patches: PatchSegmenter) -> None:
     image = picture(64, 64, (0, 0, 64, 62))
     found = find_candidates(patches, image, GridSettings(points_per_side=4))
     assert select_masks(found, ALL, AutomaticSettings(), patches, (64, 64)) == []
-    assert len(select_masks(found, ALL, AutomaticSettings(max_area=1), patches, (64, 64))) == 1
+    assert len(select_masks(found, ALL, AutomaticSettings(max_area=1, max_around=1), patches, (64, 64))) == 1
     small = find_candidates(patches, picture(64, 64, (30, 30, 33, 33)), GridSettings(points_per_side=32))
     assert len(select_masks(small, ALL, AutomaticSettings(min_cells=9), patches, (64, 64))) == 1
     assert select_masks(small, ALL, AutomaticSettings(min_cells=10), patches, (64, 64)) == []
+
+
+def test_what_reaches_around_the_image_and_fills_most_of_it_is_background(two: Candidates) -> None:
+    whole, half = (0, 0, 128, 64), (0, 0, 128, 40)
+    boxes, share = np.array([whole, whole, half], np.float32), np.array([0.6, 0.1, 0.6], np.float32)
+    three = replace(two, boxes=boxes, share=share, cells=np.full(3, 99, np.int32))
+    # A table behind the things on it; a road from corner to corner; a thing that is large.
+    assert sized(three, AutomaticSettings()).tolist() == [False, True, True]
+    assert sized(three, AutomaticSettings(max_around=0.7)).all()
+    assert sized(three, AutomaticSettings(max_area=0.5)).tolist() == [False, True, False]
 
 
 def test_quantiles_are_over_the_image_set_and_fixed_thresholds_win(two: Candidates) -> None:

@@ -18,7 +18,7 @@ from wesam.errors import WesamError
 from wesam.training.checkpoint import list_checkpoints
 from wesam.training.progress import Progress
 
-GRID = {"grid": {"points_per_side": 6}, "max_area": 1.0}
+GRID = {"grid": {"points_per_side": 6}, "max_area": 1.0, "max_around": 1.0}
 FAST: dict[str, Any] = {"device": "cpu", "previews": 1, "warmup_steps": 1, "trackers": [], "steps": 4}
 ADAPTER = "adapter_model.safetensors"
 
@@ -116,7 +116,13 @@ def test_two_processes_find_the_prompts_of_one(
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", f"--master-port={port}"]
     command += ["-m", "wesam", "adapt", "--model", str(model_folder), "--images", str(image_set.images)]
     command += ["--out", str(tmp_path / "run")]
-    settings = {**FAST, "automatic.grid.points_per_side": 6, "automatic.max_area": 1.0, "batch_size": 1}
+    settings = {
+        **FAST,
+        "automatic.grid.points_per_side": 6,
+        "automatic.max_area": 1.0,
+        "automatic.max_around": 1.0,
+        "batch_size": 1,
+    }
     for key, value in settings.items():
         command += ["--set", f"{key}={value}"]
     path = os.pathsep.join(sys.path)

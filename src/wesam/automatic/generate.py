@@ -113,8 +113,9 @@ def automatic_prompts(
         raise WesamError(
             f"automatic prompts: expected at least one mask to survive, got none of {count} on {len(samples)} images; "
             f"{count - of_size} were smaller than min_cells={settings.min_cells} or larger than "
-            f"max_area={settings.max_area} (tiles make small objects larger); of the others were needed predicted IoU "
-            f"{thresholds.iou:.3f}, best {best_iou:.3f}, and stability {thresholds.stability:.3f}, best "
+            f"max_area={settings.max_area} (max_around={settings.max_around} where they reach around the image; tiles "
+            f"make small objects larger); of the others were needed predicted IoU {thresholds.iou:.3f}, best "
+            f"{best_iou:.3f}, and stability {thresholds.stability:.3f}, best "
             f"{best_stability:.3f}; lower the thresholds, or give labels"
         )
     return AutomaticPrompts(tuple(prompted), scores, thresholds, count)

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from wesam.segmenters.base import Segmenter
 
 
+# Share of the image that the box of a mask covers at least if the mask reaches around the image.
+_AROUND = 0.9
+
+
 @dataclass(frozen=True)
 class Thresholds:
     """Least predicted IoU and least stability score of a prompt."""
@@ -98,8 +102,12 @@ def select_masks(
 
 
 def sized(candidates: Candidates, settings: AutomaticSettings) -> NDArray[np.bool_]:
-    """(N,) which candidates are neither too small nor nearly the whole image."""
-    return np.asarray((candidates.cells >= settings.min_cells) & (candidates.share <= settings.max_area))
+    """(N,) which candidates are neither too small nor, by what they cover, the background."""
+    x0, y0, x1, y1 = candidates.crops[0]  # the whole image
+    sides = candidates.boxes[:, 2:] - candidates.boxes[:, :2]
+    around = sides.prod(1) > _AROUND * float((x1 - x0) * (y1 - y0))
+    most = np.where(around, min(settings.max_around, settings.max_area), settings.max_area)
+    return np.asarray((candidates.cells >= settings.min_cells) & (candidates.share <= most))
 
 
 def _threshold(scores: NDArray[np.float32], fixed: float | None, quantile: float) -> float:

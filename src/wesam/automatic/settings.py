@@ -53,6 +53,13 @@ class AutomaticSettings(BaseModel):
     max_area: float = Field(
         default=0.9, gt=0, le=1, description="largest mask, as a share of the image: more is background (chosen here)"
     )
+    max_around: float = Field(
+        default=0.5,
+        gt=0,
+        le=1,
+        description="the same for a mask that reaches around the image (its box covers 0.9 of it), as background with "
+        "objects left out does and a road does not (docs/experiments/automatic-prompts.md)",
+    )
     box_nms: float | None = Field(
         default=0.7,
         gt=0,
