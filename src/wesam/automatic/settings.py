@@ -54,7 +54,7 @@ class AutomaticSettings(BaseModel):
         default=0.9, gt=0, le=1, description="largest mask, as a share of the image: more is background (chosen here)"
     )
     max_around: float = Field(
-        default=0.5,
+        default=0.25,
         gt=0,
         le=1,
         description="the same for a mask that reaches around the image (its box covers 0.9 of it), as background with "
