@@ -29,3 +29,9 @@ def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models") / "tiny"
     tiny_sam(seed=0).save_pretrained(folder)
     return folder
+
+
+@pytest.fixture
+def masks_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For models of random weights, all of whose masks reach around the image: such masks are prompts, too."""
+    monkeypatch.setattr("wesam.automatic.select._AROUND", 1.0)

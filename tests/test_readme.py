@@ -52,6 +52,7 @@ def run(arguments: list[str], model: Path) -> str:
     return result.output
 
 
+@pytest.mark.usefixtures("masks_everywhere")
 def test_every_command_of_the_readme_runs(desk: Path, model_folder: Path) -> None:
     for arguments in wesam_commands(README):
         if arguments[0] == "corrupt" and importlib.util.find_spec("imagecorruptions") is None:

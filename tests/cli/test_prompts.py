@@ -14,6 +14,7 @@ def arguments(image_set: ImageSet, model: Path, out: Path) -> tuple[object, ...]
     return ("prompts", "--model", model, "--images", image_set.images, "--out", out, *grid)
 
 
+@pytest.mark.usefixtures("masks_everywhere")
 def test_writes_labels_to_look_at_and_to_adapt_with(image_set: ImageSet, model_folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "prompts.json"
     result = wesam(*arguments(image_set, model_folder, out), "--previews", 2)
@@ -29,6 +30,7 @@ def test_writes_labels_to_look_at_and_to_adapt_with(image_set: ImageSet, model_f
     assert checked.exit_code == 0, checked.output
 
 
+@pytest.mark.usefixtures("masks_everywhere")
 def test_corrections_are_not_written_over(image_set: ImageSet, model_folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "prompts.json"
     out.write_text("corrected by hand")

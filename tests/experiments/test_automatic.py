@@ -20,6 +20,7 @@ def pack(image_set: ImageSet, tmp_path: Path) -> Path:
     return tmp_path / "pack"
 
 
+@pytest.mark.usefixtures("masks_everywhere")
 def test_a_row_for_each_set_and_quantile(
     pack: Path, model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -59,6 +59,7 @@ def test_fewer_instances_and_other_prompts_are_other_questions(pack: Path) -> No
     assert len(set(answers)) == 4
 
 
+@pytest.mark.usefixtures("masks_everywhere")
 def test_the_recall_of_automatic_prompts_is_that_of_the_pack(pack: Path, tmp_path: Path) -> None:
     segmenter = SamSegmenter(tiny_sam(seed=0), name="tiny")
     samples, _ = load_samples(pack / "images", pack / "instances_test.json")
