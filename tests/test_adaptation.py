@@ -99,6 +99,27 @@ def test_a_loss_on_labels_that_do_not_come_through_is_told(
     assert any(f"objective.{weight} changes nothing" in line for line in told) is idle
 
 
+def test_the_order_of_the_label_file_does_not_matter(image_set: ImageSet, model_folder: Path, tmp_path: Path) -> None:
+    coco = json.loads(image_set.boxes.read_text())
+    coco["images"].reverse()
+    reversed_ = tmp_path / "reversed.json"
+    reversed_.write_text(json.dumps(coco))
+    settings = {
+        "steps": 4,
+        "batch_size": 1,
+        "selection": {"rule": "last"},
+        "device": "cpu",
+        "trackers": (),
+        "previews": 0,
+    }
+    one, other = (
+        adapt(model_folder, image_set.images, labels, tmp_path / labels.stem, **settings).adapter
+        for labels in (image_set.boxes, reversed_)
+    )
+    weights = [(adapter / "adapter_model.safetensors").read_bytes() for adapter in (one, other)]
+    assert weights[0] == weights[1]
+
+
 def test_a_run_that_learns_from_masks_goes_on_with_the_same_ones(
     image_set: ImageSet, model_folder: Path, tmp_path: Path
 ) -> None:

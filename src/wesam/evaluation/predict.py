@@ -81,7 +81,7 @@ def predict(
     Raises:
         WesamError: if an image cannot be read, a label does not hold what `prompt` asks for, the tiles cannot overlap
             so, or the folder cannot be written, or holds an earlier prediction or what would have to give way to
-            this one. The folder is then as it was.
+            this one. An earlier prediction is then as it was.
     """
     check_tiles(tile, overlap)
     weak = [weak_labels(sample, prompt, seed) for sample in samples]  # what cannot be asked is told before all work

@@ -68,7 +68,7 @@ def read_csv(labels: Path, images: Path) -> LabelSet:
     unread = [name for name in columns if name and name not in _READ]
     if unread:
         builder.tell("line 1", f"columns that are not read: {', '.join(unread)}", "note")
-    builder.folder.prefer_own({row.get("image", ""): None for _, row in rows})
+    builder.folder.prefer_own(dict.fromkeys(row.get("image", "") for _, row in rows))
     files: dict[str, ImageFile | None] = {}
     marks: dict[str, list[Mark]] = {}
     lost = 0

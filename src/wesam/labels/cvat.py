@@ -20,7 +20,7 @@ import numpy as np
 
 from wesam.errors import WesamError
 from wesam.labels.assemble import LabelBuilder, Mark
-from wesam.labels.images import SUFFIXES
+from wesam.labels.images import is_image_name
 from wesam.labels.label_set import LabelSet
 from wesam.labels.polarity import read_polarity
 from wesam.labels.shapes import crop_to_rle, ellipse_to_rle, fit_point, fit_rotated_box, parse_floats, polygons_to_rle
@@ -70,12 +70,12 @@ def read_cvat(labels: Path, images: Path) -> LabelSet:
 
 def _find(folder: ImageFolder, name: str) -> ImageFile:
     """Frames of a video have names without suffix, in a folder that they may not lie in here."""
-    path = PurePosixPath(name)
-    if path.suffix.lower() in SUFFIXES:
+    if is_image_name(name):
         return folder.find_moved(name)
     try:
         return folder.find_stem(name)
     except WesamError:
+        path = PurePosixPath(name)
         return replace(folder.find_stem(path.name), elsewhere=path.parent.as_posix())
 
 

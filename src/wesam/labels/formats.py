@@ -96,7 +96,7 @@ def detect_format(labels: Path) -> str:
         WesamError: if it does not exist or looks like none of them.
     """
     try:
-        found = _format_of_folder(labels) if labels.is_dir() else _format_of_file(labels)
+        found = _format_of_folder(labels) if labels.is_dir() else _format_of_file(labels, _head(labels))
     except OSError as error:
         raise WesamError(f"{labels}: expected a label file or folder, got {error.strerror or error}") from error
     if found is None:
@@ -108,9 +108,9 @@ def detect_format(labels: Path) -> str:
     return found
 
 
-def _format_of_file(path: Path) -> str | None:
+def _format_of_file(path: Path, head: str) -> str | None:
+    """By the file's name and its beginning."""
     suffix = path.suffix.lower()
-    head = _head(path)
     if suffix in (".csv", ".tsv"):
         return "csv"
     if suffix in (".yaml", ".yml"):
@@ -133,10 +133,11 @@ def _format_of_folder(folder: Path) -> str | None:
     """
     for suffix, formats in ((".json", {"labelme", "coco"}), (".xml", {"voc", "cvat"}), (".txt", {"yolo"})):
         for path in list_files(folder, {suffix})[:_FOLDER_FILES]:
-            found = _format_of_file(path)
+            head = _head(path)
+            found = _format_of_file(path, head)
             if found == "cvat" and path != folder / "annotations.xml":
                 continue
-            if found in formats and (found != "coco" or _COCO_KEY.search(_head(path))):
+            if found in formats and (found != "coco" or _COCO_KEY.search(head)):
                 return found
     return "masks" if list_files(folder, MASK_SUFFIXES) else None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import cv2
@@ -178,6 +178,11 @@ def list_images(folder: str | Path) -> list[Path]:
     if not Path(folder).is_dir():
         raise WesamError(f"{folder}: expected a folder of images, found no such folder")
     return list_files(folder, SUFFIXES)
+
+
+def is_image_name(name: str) -> bool:
+    """Whether a path ends as those of images do; ``scan.2024.05`` does not."""
+    return PurePosixPath(name).suffix.lower() in SUFFIXES
 
 
 @contextmanager

@@ -11,14 +11,13 @@ from __future__ import annotations
 
 import dataclasses
 import reprlib
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from wesam.errors import WesamError
 from wesam.labels.assemble import LabelBuilder, Mark
 from wesam.labels.brush_rle import decode_brush
-from wesam.labels.images import SUFFIXES
+from wesam.labels.images import is_image_name
 from wesam.labels.label_set import LabelSet
 from wesam.labels.polarity import read_polarity
 from wesam.labels.shapes import ellipse_to_rle, finite_floats, fit_point, fit_rotated_box, mask_to_rle, polygons_to_rle
@@ -113,7 +112,7 @@ def _find(folder: ImageFolder, texts: list[str]) -> ImageFile:
     """The image that one of the texts of a task is the path or address of."""
     paths = [path for text in texts for path in _paths(text)]
     # Those that end as images do come first, also in the message.
-    paths.sort(key=lambda path: PurePosixPath(path).suffix.lower() not in SUFFIXES)
+    paths.sort(key=is_image_name, reverse=True)
     first_error = None
     for find in (folder.find_tail, folder.find_uploaded):
         for path in paths:

@@ -64,11 +64,12 @@ def read_masks(labels: Path, images: Path) -> LabelSet:
         files = label_files(labels, SUFFIXES, "masks as PNG or TIFF")
     except WesamError as error:
         return LabelSet.unusable(labels, error)
+    one_folder = labels.is_dir() and labels.samefile(images)
     found: list[tuple[str, ImageFile, dict[int, _Rle]]] = []
     voids = 0
     for path, name in files:
         builder.file = name.as_posix()
-        file = builder.claim("", _find, builder.folder, path, name.with_suffix("").as_posix(), labels)
+        file = builder.claim("", _find, builder.folder, path, name.with_suffix("").as_posix(), one_folder)
         numbered = None if file is None else builder.attempt("", _numbered, path, file)
         if file is not None and numbered is not None:
             found.append((builder.file, file, numbered[0]))
@@ -84,10 +85,9 @@ def read_masks(labels: Path, images: Path) -> LabelSet:
     return builder.build()
 
 
-def _find(folder: ImageFolder, path: Path, stem: str, labels: Path) -> ImageFile | None:
+def _find(folder: ImageFolder, path: Path, stem: str, one_folder: bool) -> ImageFile | None:
     """The image of that name, else of the name without an ending; None where images and masks lie in one folder, and
     this is one of the images."""
-    one_folder = labels.is_dir() and labels.samefile(folder.root)
     for ending in _ENDINGS:
         if stem.endswith(ending):
             try:

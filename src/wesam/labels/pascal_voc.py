@@ -9,12 +9,11 @@
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from wesam.errors import WesamError
 from wesam.labels.assemble import LabelBuilder, Mark, read_file_by_file
-from wesam.labels.images import SUFFIXES
+from wesam.labels.images import is_image_name
 from wesam.labels.shapes import fit_box, parse_floats
 from wesam.untrusted import read_xml
 
@@ -51,7 +50,7 @@ def _load(path: Path) -> Element:
 
 def _take(root: Element, name: Path, builder: LabelBuilder) -> None:
     image_name = (root.findtext("filename") or "").strip()
-    if PurePosixPath(image_name).suffix.lower() in SUFFIXES:  # "scan.2024.05" has none
+    if is_image_name(image_name):
         file = builder.claim("filename", builder.folder.find_tail, (name.parent / image_name).as_posix())
     else:
         file = builder.claim("filename", builder.folder.find_stem, name.with_suffix("").as_posix())
