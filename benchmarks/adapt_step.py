@@ -25,12 +25,12 @@ from torch import Tensor
 from torch.profiler import ProfilerActivity, profile, record_function
 from transformers import SamConfig, SamModel
 
-from wesam.objectives.wesam import WesamObjective, WesamSettings
-from wesam.segmenters.load import load_segmenter
-from wesam.segmenters.lora import LoraSettings, adapter_parameters, add_lora
-from wesam.segmenters.sam import SamSegmenter
+from wesam.batches.batch import Batch
+from wesam.methods.wesam import WesamObjective, WesamSettings
+from wesam.models.sam import SamSegmenter
 from wesam.types import Prompts
-from wesam.views.batch import Batch
+from wesam.updates.load import load_segmenter
+from wesam.updates.lora import LoraSettings, adapter_parameters, add_lora
 
 # "wesam" are the paper's losses and teacher, as the plain loop has them; "default" is what the package does.
 ARMS = ("plain", "wesam", "wesam-cached", "wesam-bf16", "wesam-bf16-cached", "default", "default-single")

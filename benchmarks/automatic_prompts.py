@@ -20,7 +20,7 @@ from ellipses import picture, random_ellipses
 from wesam.automatic.candidates import find_candidates
 from wesam.automatic.select import choose_thresholds, select_masks
 from wesam.automatic.settings import AutomaticSettings, GridSettings
-from wesam.segmenters.load import load_segmenter
+from wesam.updates.load import load_segmenter
 
 
 def peak_gb() -> float:

@@ -12,9 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from wesam.segmenters.lora import adapter_parameters
-from wesam.segmenters.sam import SamSegmenter
-from wesam.views.batch import Batch
+from wesam.batches.batch import Batch
+from wesam.models.sam import SamSegmenter
+from wesam.updates.lora import adapter_parameters
 
 
 class PlainLoop:

@@ -8,18 +8,16 @@ import shutil
 from pathlib import Path
 
 import pytest
-import yaml
 from typer.testing import CliRunner
 
 from tests.conftest import ImageSet
 from tests.documents import README, ROOT, blocks, wesam_commands
-from tests.synthetic.test_pretrain import TINY
 from wesam import demo
 from wesam.cli import app
 from wesam.labels.check import load_samples
-from wesam.segmenters.load import load_segmenter
-from wesam.segmenters.lora import merged_model
 from wesam.training.config import PRESETS
+from wesam.updates.load import load_segmenter
+from wesam.updates.lora import merged_model
 
 MODEL = "facebook/sam-vit-base"  # what the documents name
 
@@ -30,13 +28,12 @@ def desk(image_set: ImageSet, model_folder: Path, tmp_path: Path, monkeypatch: p
     shutil.copytree(image_set.images, tmp_path / "photos")
     shutil.copy(image_set.boxes, tmp_path / "boxes.json")
     shutil.copy(image_set.masks, tmp_path / "masks.json")
-    (tmp_path / "small-sam.yaml").write_text(yaml.safe_dump({**TINY, "steps": 1}))
     monkeypatch.chdir(tmp_path)
     short = {"steps": 2, "device": "cpu", "previews": 1, "trackers": []}
     monkeypatch.setitem(PRESETS, "default", {**PRESETS["default"], **short})
     monkeypatch.setattr(demo, "TRAIN_IMAGES", 2)
     monkeypatch.setattr(demo, "TEST_IMAGES", 2)
-    monkeypatch.setattr("wesam.segmenters.load.bundled_model_path", lambda name: model_folder)
+    monkeypatch.setattr("wesam.models.load.bundled_model_path", lambda name: model_folder)
     return tmp_path
 
 

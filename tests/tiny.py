@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from transformers import SamConfig, SamMaskDecoderConfig, SamModel, SamPromptEncoderConfig, SamVisionConfig
 
-from wesam.segmenters.sam import SamSegmenter
+from wesam.models.sam import SamSegmenter
 
 
 def tiny_config(input_size: int = 64) -> SamConfig:

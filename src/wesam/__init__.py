@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from wesam.export.official import export_official
     from wesam.export.transformers import export_transformers
     from wesam.labels.check import check, load_samples
-    from wesam.segmenters.load import load_segmenter
     from wesam.types import Instance, Sample
+    from wesam.updates.load import load_segmenter
 
 __all__ = [
     "AdaptResult",
@@ -40,7 +40,7 @@ _HOMES = {
     "export_official": "wesam.export.official",
     "export_transformers": "wesam.export.transformers",
     "load_samples": "wesam.labels.check",
-    "load_segmenter": "wesam.segmenters.load",
+    "load_segmenter": "wesam.updates.load",
     "predict": "wesam.evaluation.predict",
 }
 

@@ -16,13 +16,11 @@ from wesam.evaluation.scores import Evaluation
 from wesam.labels.check import load_samples
 from wesam.labels.problems import Problem
 from wesam.labels.summary import tiny_object_hint
-from wesam.objectives.registry import build_objective
-from wesam.objectives.wesam import WesamSettings
+from wesam.methods.registry import build_objective
+from wesam.methods.wesam import WesamSettings
+from wesam.models.fingerprint import fingerprint
+from wesam.models.sam import SamSegmenter
 from wesam.prompts.weak_labels import PromptKind, weak_labels
-from wesam.segmenters.fingerprint import fingerprint
-from wesam.segmenters.load import load_segmenter
-from wesam.segmenters.lora import add_lora
-from wesam.segmenters.sam import SamSegmenter
 from wesam.training.automatic_labels import automatic_labels
 from wesam.training.config import RunConfig, make_config
 from wesam.training.input_record import keep_same_inputs
@@ -31,6 +29,8 @@ from wesam.training.progress import Progress
 from wesam.training.run_folder import RunFolder
 from wesam.training.watch import Selection
 from wesam.types import Sample
+from wesam.updates.load import load_segmenter
+from wesam.updates.lora import add_lora
 
 
 @dataclass(frozen=True)

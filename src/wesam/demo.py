@@ -7,7 +7,7 @@ from pathlib import Path
 
 from wesam.adaptation import AdaptResult, run
 from wesam.errors import WesamError
-from wesam.synthetic.coco import write_coco
+from wesam.generated.coco import write_coco
 from wesam.training.config import make_config
 from wesam.training.progress import Progress
 

@@ -3,7 +3,7 @@
 Two frames of coordinates exist, and every function says which one it speaks of:
 
 * *image frame*: pixels of the original image, after its EXIF orientation was applied;
-* *input frame*: pixels of the encoder's square input (`views.geometry` maps between the two).
+* *input frame*: pixels of the encoder's square input (`frames.geometry` maps between the two).
 
 Boxes are ``(x0, y0, x1, y1)`` pixel edges, so a box that covers the whole image is ``(0, 0, width, height)``.
 Points are ``(x, y)`` pixel indices. Shape and range are checked once, when a value is made.

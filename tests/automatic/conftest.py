@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from wesam.segmenters.base import Segmenter
+from wesam.models.base import Segmenter
 from wesam.types import MaskPrediction, MultimaskPrediction, Prompts
 
 

@@ -12,10 +12,10 @@ from wesam.automatic import candidates as module
 from wesam.automatic.candidates import Candidates, find_candidates, point_grid
 from wesam.automatic.settings import GridSettings
 from wesam.evaluation.metrics import mask_overlap
-from wesam.segmenters.inference import encode_view, full_size_masks
-from wesam.segmenters.stability import stability_score
+from wesam.frames.geometry import Geometry
+from wesam.models.inference import encode_view, full_size_masks
+from wesam.models.stability import stability_score
 from wesam.types import MultimaskPrediction, Prompts
-from wesam.views.geometry import Geometry
 
 GRID = GridSettings(points_per_side=8)
 

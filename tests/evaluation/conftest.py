@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from wesam.masks import encode_mask
-from wesam.segmenters.base import Segmenter
+from wesam.models.base import Segmenter
 from wesam.types import Instance, MaskPrediction, MultimaskPrediction, Prompts, Sample
 
 

@@ -6,8 +6,8 @@ from tests.tiny import tiny_segmenter
 from wesam.errors import WesamError
 from wesam.evaluation.evaluate import evaluate
 from wesam.masks import encode_mask
-from wesam.segmenters.lora import LoraSettings, adapter_parameters, add_lora
 from wesam.types import Instance
+from wesam.updates.lora import LoraSettings, adapter_parameters, add_lora
 
 
 @pytest.fixture

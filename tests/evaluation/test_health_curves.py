@@ -5,8 +5,8 @@ import pytest
 from tests.evaluation.test_scores import FULL_SMALL, HALF_SMALL, make_evaluation
 from wesam.evaluation.health_curves import HEIGHT, WIDTH, health_curves
 from wesam.evaluation.report import write_report
-from wesam.training.selection import Candidate
-from wesam.training.signals import SIGNAL_NAMES
+from wesam.health.selection import Candidate
+from wesam.health.signals import SIGNAL_NAMES
 from wesam.training.watch import Selection
 
 

@@ -7,15 +7,15 @@ from PIL import Image
 
 from tests.evaluation.conftest import disc_sample
 from tests.tiny import tiny_segmenter
+from wesam.batches.dataset import ViewSettings
 from wesam.errors import WesamError
 from wesam.evaluation import predict as module
 from wesam.evaluation.metrics import mask_overlap
 from wesam.evaluation.predict import DEFAULT_OVERLAP, predict, predict_image
 from wesam.labels.images import read_image, read_sample
+from wesam.models import inference as inference_module
 from wesam.prompts.weak_labels import weak_labels
-from wesam.segmenters import inference as inference_module
 from wesam.types import FOREGROUND, Instance, MaskPrediction
-from wesam.views.dataset import ViewSettings
 
 
 def predicted(segmenter, sample, **tiles):

@@ -6,7 +6,7 @@ from tests.evaluation.test_scores import FULL_SMALL, HALF_SMALL, NONE_LARGE, mak
 from tests.tiny import tiny_segmenter
 from wesam.evaluation.previews import pick_samples, write_label_pictures, write_previews
 from wesam.prompts.weak_labels import weak_labels
-from wesam.segmenters.lora import LoraSettings, add_lora
+from wesam.updates.lora import LoraSettings, add_lora
 
 
 @pytest.mark.parametrize(

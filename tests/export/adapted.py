@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from tests.tiny import tiny_segmenter
-from wesam.segmenters.lora import LoraSettings, adapter_parameters, add_lora
-from wesam.segmenters.sam import SamSegmenter
+from wesam.models.sam import SamSegmenter
 from wesam.types import Prompts
+from wesam.updates.lora import LoraSettings, adapter_parameters, add_lora
 
 PIXELS = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(1))
 BOXES = Prompts(boxes=torch.tensor([[5.0, 6, 40, 50], [9, 9, 60, 30]]))

@@ -10,8 +10,8 @@ from tests.full_disk import full_disk
 from tests.tiny import tiny_sam, tiny_segmenter
 from wesam.errors import WesamError
 from wesam.export.official import export_official
-from wesam.segmenters.load import load_segmenter
-from wesam.segmenters.official import to_official
+from wesam.models.official import to_official
+from wesam.updates.load import load_segmenter
 
 
 def test_an_original_checkpoint_comes_back_tensor_by_tensor(tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ from tests.full_disk import full_disk
 from tests.tiny import tiny_sam
 from wesam.errors import WesamError
 from wesam.export.transformers import export_transformers
-from wesam.segmenters.load import load_segmenter
-from wesam.segmenters.sam import SamSegmenter
+from wesam.models.sam import SamSegmenter
+from wesam.updates.load import load_segmenter
 
 
 @pytest.mark.parametrize("ranks", ["uniform", "falling"])

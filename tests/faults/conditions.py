@@ -9,9 +9,9 @@ from pathlib import Path
 import torch
 
 from wesam import adaptation
-from wesam.objectives.wesam import WesamObjective
-from wesam.views import dataset
-from wesam.views.batch import Batch
+from wesam.batches import dataset
+from wesam.batches.batch import Batch
+from wesam.methods.wesam import WesamObjective
 
 
 def little_memory(mebibytes: int) -> None:

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pycocotools import mask as coco_mask
 
+from wesam.frames.geometry import Geometry
 from wesam.prompts.build import build_prompts
 from wesam.prompts.coarse_mask import MaskFeeding
 from wesam.types import Instance
-from wesam.views.geometry import Geometry
 
 GRID = 16
 WHOLE = Geometry((0, 0, 120, 80), 64)

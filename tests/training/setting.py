@@ -11,14 +11,14 @@ from safetensors.torch import load_file
 
 from tests.conftest import ImageSet
 from tests.tiny import tiny_segmenter
+from wesam.batches.batch import Batch
 from wesam.labels.check import load_samples
-from wesam.objectives.base import Objective
-from wesam.segmenters.lora import LoraSettings, add_lora
-from wesam.segmenters.sam import SamSegmenter
+from wesam.methods.base import Objective
+from wesam.models.sam import SamSegmenter
 from wesam.training.config import make_config
 from wesam.training.loop import TrainResult, make_accelerator, train
 from wesam.training.run_folder import RunFolder
-from wesam.views.batch import Batch
+from wesam.updates.lora import LoraSettings, add_lora
 
 FAST = {"device": "cpu", "previews": 0, "warmup_steps": 2, "learning_rate": 1e-2, "trackers": []}
 

@@ -8,13 +8,13 @@ from accelerate import Accelerator
 
 from tests.conftest import ImageSet
 from tests.training.setting import MeanFeature, SmallRun
+from wesam.batches.batch import Batch
 from wesam.errors import NonFiniteLossError
 from wesam.training.checkpoint import list_checkpoints, load_checkpoint
 from wesam.training.config import RunConfig
 from wesam.training.guard import FiniteGuard, GuardSettings, all_finite
 from wesam.training.loop import make_accelerator
 from wesam.training.run_folder import RunFolder
-from wesam.views.batch import Batch
 
 NAN = float("nan")
 

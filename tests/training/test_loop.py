@@ -22,12 +22,12 @@ from tests.training.setting import MeanFeature, SmallRun
 from wesam.adaptation import adapt
 from wesam.errors import WesamError
 from wesam.labels.check import load_samples
-from wesam.segmenters.lora import LoraSettings, add_lora
 from wesam.training.checkpoint import list_checkpoints
 from wesam.training.config import make_config
 from wesam.training.loop import make_accelerator, train
 from wesam.training.progress import Progress
 from wesam.training.run_folder import RunFolder
+from wesam.updates.lora import LoraSettings, add_lora
 
 FAST = {"device": "cpu", "previews": 0, "warmup_steps": 2, "learning_rate": 1e-2, "trackers": []}
 

@@ -11,9 +11,9 @@ from tests.conftest import ImageSet
 from tests.tiny import tiny_segmenter
 from tests.training.setting import MeanLogit, SmallRun
 from wesam.errors import WesamError
-from wesam.objectives.base import Objective
-from wesam.objectives.wesam import WesamObjective, WesamSettings
-from wesam.segmenters.sam import SamSegmenter
+from wesam.methods.base import Objective
+from wesam.methods.wesam import WesamObjective, WesamSettings
+from wesam.models.sam import SamSegmenter
 from wesam.training.checkpoint import list_checkpoints
 from wesam.training.memory import MemoryGuard, is_out_of_memory
 from wesam.training.watch import HealthWatch

@@ -11,12 +11,12 @@ import torch
 
 from tests.conftest import ImageSet
 from tests.training.setting import MeanLogit, SmallRun
+from wesam.batches.batch import Batch
 from wesam.errors import WesamError
-from wesam.training.candidates import CandidateFolder, averaged
+from wesam.health.candidates import CandidateFolder, averaged
+from wesam.health.signals import SIGNAL_NAMES
 from wesam.training.checkpoint import list_checkpoints
 from wesam.training.config import make_config
-from wesam.training.signals import SIGNAL_NAMES
-from wesam.views.batch import Batch
 
 # Lowers every logit: masks shrink from the source model's, and no rule that looks should follow far.
 EVERY_2 = {"health": {"every": 2}, "steps": 8, "checkpoint_every": 4, "learning_rate": 5e-2}

@@ -13,13 +13,13 @@ from wesam.atomic import replaced_file
 from wesam.automatic.candidates import Candidates, find_candidates
 from wesam.errors import WesamError
 from wesam.labels.images import read_sample
-from wesam.segmenters.fingerprint import adapter_switches, fingerprint
+from wesam.models.fingerprint import adapter_switches, fingerprint
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from wesam.automatic.settings import GridSettings
-    from wesam.segmenters.base import Segmenter
+    from wesam.models.base import Segmenter
     from wesam.types import Sample
 
 # Changes when the same question would be answered or written otherwise than before.

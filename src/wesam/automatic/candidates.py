@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wesam.segmenters.inference import encode_view, inference
-from wesam.segmenters.stability import stability_score
+from wesam.frames.geometry import Geometry
+from wesam.frames.tiling import tile_crops
+from wesam.models.inference import encode_view, inference
+from wesam.models.stability import stability_score
 from wesam.types import Prompts
-from wesam.views.geometry import Geometry
-from wesam.views.tiling import tile_crops
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from wesam.automatic.settings import GridSettings
-    from wesam.segmenters.base import Segmenter
+    from wesam.frames.tiling import Crop
+    from wesam.models.base import Segmenter
     from wesam.types import MultimaskPrediction
-    from wesam.views.tiling import Crop
 
 # Logits are kept in eighths up to about +-16. Where a mask ends depends on those near 0 alone, and all keep their sign.
 _STEPS = 8

@@ -10,8 +10,8 @@ import numpy as np
 from pycocotools import mask as coco_mask
 
 from wesam.automatic.nms import box_nms, mask_nms
-from wesam.segmenters.inference import full_size_masks
-from wesam.views.geometry import Geometry
+from wesam.frames.geometry import Geometry
+from wesam.models.inference import full_size_masks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from wesam.automatic.candidates import Candidates
     from wesam.automatic.settings import AutomaticSettings
-    from wesam.segmenters.base import Segmenter
+    from wesam.models.base import Segmenter
 
 
 # Share of the image that the box of a mask covers at least if the mask reaches around the image.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from wesam.segmenters.stability import STABILITY_OFFSET
+from wesam.models.stability import STABILITY_OFFSET
 
 
 class GridSettings(BaseModel):

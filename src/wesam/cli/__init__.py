@@ -14,7 +14,6 @@ from wesam.cli.evaluate import evaluate
 from wesam.cli.export import export
 from wesam.cli.generate import generate
 from wesam.cli.predict import predict
-from wesam.cli.pretrain import pretrain
 from wesam.cli.prompts import prompts
 
 # Heavy imports (torch, transformers) wait inside the commands until one is called: `wesam --help` answers at once.
@@ -27,5 +26,5 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 # In the order in which --help lists them.
-for command in (demo, check, convert, prompts, adapt, evaluate, predict, export, corrupt, generate, pretrain):
+for command in (demo, check, convert, prompts, adapt, evaluate, predict, export, corrupt, generate):
     app.command()(reported()(command))

@@ -19,7 +19,7 @@ def corrupt(
     seed: Annotated[int, typer.Option("--seed", min=0)] = 0,
 ) -> None:
     """Write a corrupted copy of an image folder (ImageNet-C), which its labels fit; elastic_transform moves pixels."""
-    from wesam.views.corruptions import corrupt_folder
+    from wesam.corruptions import corrupt_folder
 
     count = corrupt_folder(images, out, corruption, severity, seed)
     say(f"{count} images written to {out}")

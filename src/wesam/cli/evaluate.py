@@ -52,7 +52,7 @@ def evaluate(
     from wesam.evaluation.evaluate import evaluate as run_evaluation
     from wesam.evaluation.report import write_report
     from wesam.labels.check import load_samples
-    from wesam.segmenters.load import load_segmenter
+    from wesam.updates.load import load_segmenter
 
     if swap and tile is not None:
         raise WesamError("--swap: expected no --tile beside it, as it looks at whole images, got both")

@@ -21,7 +21,7 @@ def export(
     """Merge an adapter into its model and write one that other tools load as any SAM."""
     from wesam.export.official import export_official
     from wesam.export.transformers import export_transformers
-    from wesam.segmenters.load import load_segmenter
+    from wesam.updates.load import load_segmenter
 
     segmenter = load_segmenter(model, adapter, device="cpu")
     writer = export_transformers if to == "transformers" else export_official

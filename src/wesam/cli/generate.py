@@ -26,7 +26,7 @@ def generate(
     seed: Annotated[int, typer.Option("--seed", min=0)] = 0,
 ) -> None:
     """Draw images with exact masks, and boxes to adapt from, as a COCO pack; nothing is downloaded."""
-    from wesam.synthetic import write_coco
+    from wesam.generated import write_coco
 
     written = [
         *write_coco(family, out, train, seed, split="train", size=size),

@@ -39,7 +39,7 @@ OverlapOption = Annotated[
 def overlap_of(tile: int | None, overlap: int | None) -> int:
     """What tiles share, as given or by default; what would be ignored or cannot be is refused before any work."""
     from wesam.evaluation.predict import DEFAULT_OVERLAP
-    from wesam.views.tiling import check_tiles
+    from wesam.frames.tiling import check_tiles
 
     if overlap is not None and tile is None:
         raise typer.BadParameter("expected --tile beside it, got none", param_hint="--overlap")

@@ -41,7 +41,7 @@ def predict(
     """Segment every labelled object: COCO masks, instance maps, pictures."""
     from wesam.evaluation.predict import predict as run_prediction
     from wesam.labels.check import load_samples
-    from wesam.segmenters.load import load_segmenter
+    from wesam.updates.load import load_segmenter
 
     shared = overlap_of(tile, overlap)
     samples, report = load_samples(images, labels, format=format)

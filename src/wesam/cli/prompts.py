@@ -62,7 +62,7 @@ def prompts(
     from wesam.automatic.generate import automatic_prompts
     from wesam.evaluation.previews import pick_samples, write_label_pictures
     from wesam.labels.unlabelled import load_unlabelled
-    from wesam.segmenters.load import load_segmenter
+    from wesam.updates.load import load_segmenter
 
     shared = overlap_of(tile, overlap)
     if out.exists() and not overwrite:

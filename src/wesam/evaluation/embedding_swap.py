@@ -16,12 +16,12 @@ from wesam.errors import WesamError
 from wesam.evaluation.ground_truth import scorable, simulated_prompts, true_masks
 from wesam.evaluation.metrics import mask_overlap, mean_over_images
 from wesam.evaluation.predict import decode_instances
+from wesam.frames.geometry import Geometry
 from wesam.labels.images import read_sample
+from wesam.models.base import Segmenter
+from wesam.models.inference import encode_view, inference
 from wesam.prompts.weak_labels import PromptKind
-from wesam.segmenters.base import Segmenter
-from wesam.segmenters.inference import encode_view, inference
 from wesam.types import Sample
-from wesam.views.geometry import Geometry
 
 
 class EmbeddingSwap(BaseModel):

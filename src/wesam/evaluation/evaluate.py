@@ -15,11 +15,11 @@ from wesam.evaluation.scores import Evaluation, Method, image_score, method_scor
 from wesam.evaluation.trivial import TRIVIAL_ANSWERS
 from wesam.labels.images import read_sample
 from wesam.masks import Rle, encode_mask
+from wesam.models.base import Segmenter
+from wesam.models.sam import SamSegmenter
 from wesam.prompts.weak_labels import PromptKind
-from wesam.segmenters.base import Segmenter
-from wesam.segmenters.lora import adapter_parameters
-from wesam.segmenters.sam import SamSegmenter
 from wesam.types import Instance, Sample
+from wesam.updates.lora import adapter_parameters
 
 
 def evaluate(

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wesam.training.selection import Candidate
-from wesam.training.signals import SIGNAL_NAMES, SIGNALS
+from wesam.health.selection import Candidate
+from wesam.health.signals import SIGNAL_NAMES, SIGNALS
 from wesam.training.watch import Selection
 
 WIDTH, HEIGHT = 160, 32
@@ -20,7 +20,7 @@ class HealthCurve:
     """One signal along a run.
 
     Attributes:
-        name, meaning: see `training.signals.SIGNALS`.
+        name, meaning: see `health.signals.SIGNALS`.
         source, chosen, last: its values at the source model, at what was chosen and at the last step.
         points: an SVG polyline's, within `WIDTH` x `HEIGHT`.
         dot: ``(x, y)`` of what was chosen, on that picture.

@@ -13,16 +13,16 @@ from pycocotools import mask as coco_mask
 from torch import Tensor
 
 from wesam.evaluation.predictions import prediction_folder
+from wesam.frames.geometry import Geometry
+from wesam.frames.tiling import Crop, check_tiles, instance_extents, is_cut_off, plan_crops
 from wesam.labels.images import read_sample
 from wesam.masks import Rle
+from wesam.models.base import Segmenter
+from wesam.models.inference import encode_view, full_size_masks, inference
 from wesam.prompts.build import build_prompts
 from wesam.prompts.coarse_mask import MaskFeeding
 from wesam.prompts.weak_labels import PromptKind, weak_labels
-from wesam.segmenters.base import Segmenter
-from wesam.segmenters.inference import encode_view, full_size_masks, inference
 from wesam.types import Instance, Sample
-from wesam.views.geometry import Geometry
-from wesam.views.tiling import Crop, check_tiles, instance_extents, is_cut_off, plan_crops
 
 # Pixels that neighbouring tiles share: what adaptation does by default, too (views.dataset.ViewSettings).
 DEFAULT_OVERLAP = 64

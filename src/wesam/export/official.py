@@ -8,9 +8,9 @@ import torch
 
 from wesam.atomic import replaced_file
 from wesam.errors import WesamError
-from wesam.segmenters.lora import merged_model
-from wesam.segmenters.official import to_official
-from wesam.segmenters.sam import SAM_PIXEL_MEAN, SAM_PIXEL_STD, SamSegmenter
+from wesam.models.official import to_official
+from wesam.models.sam import SAM_PIXEL_MEAN, SAM_PIXEL_STD, SamSegmenter
+from wesam.updates.lora import merged_model
 
 
 def export_official(segmenter: SamSegmenter, out: str | Path, overwrite: bool = False) -> None:

@@ -9,9 +9,9 @@ from transformers.models.sam.image_processing_pil_sam import SamImageProcessorPi
 
 from wesam.atomic import replaced_folder
 from wesam.errors import WesamError
-from wesam.segmenters.lora import merged_model
-from wesam.segmenters.sam import SamSegmenter
+from wesam.models.sam import SamSegmenter
 from wesam.untrusted import read_json
+from wesam.updates.lora import merged_model
 
 # What is written, and so what may be written over.
 _FILES = frozenset({"config.json", "model.safetensors", "preprocessor_config.json"})

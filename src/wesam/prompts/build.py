@@ -13,8 +13,8 @@ from wesam.types import NOT_A_POINT, Prompts
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from wesam.frames.geometry import Geometry
     from wesam.types import Instance
-    from wesam.views.geometry import Geometry
 
 
 def build_prompts(

@@ -11,16 +11,16 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from wesam import untrusted
 from wesam.automatic.settings import AutomaticSettings
+from wesam.batches.dataset import ViewSettings
 from wesam.errors import WesamError
-from wesam.objectives.registry import ObjectiveSettings
-from wesam.objectives.segmentation import PAPER_FOCAL_ALPHA
-from wesam.objectives.wesam import WesamSettings
+from wesam.health.probe import HealthSettings
+from wesam.health.selection import DEFAULT_RULE, SelectionSettings
+from wesam.methods.registry import ObjectiveSettings
+from wesam.methods.segmentation import PAPER_FOCAL_ALPHA
+from wesam.methods.wesam import WesamSettings
 from wesam.prompts.weak_labels import PromptKind
-from wesam.segmenters.lora import LoraSettings
 from wesam.training.guard import GuardSettings
-from wesam.training.health import HealthSettings
-from wesam.training.selection import DEFAULT_RULE, SelectionSettings
-from wesam.views.dataset import ViewSettings
+from wesam.updates.lora import LoraSettings
 
 PAPER_WARMUP_STEPS = 250
 

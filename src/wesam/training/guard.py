@@ -9,8 +9,8 @@ from accelerate import Accelerator
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
-from wesam.objectives.base import Objective
-from wesam.views.batch import Batch
+from wesam.batches.batch import Batch
+from wesam.methods.base import Objective
 
 
 class GuardSettings(BaseModel):

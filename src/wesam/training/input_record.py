@@ -18,7 +18,7 @@ def keep_same_inputs(path: Path, model: bytes, samples: Sequence[Sample]) -> Non
 
     Args:
         path: of the record.
-        model: the source model's `segmenters.fingerprint`.
+        model: the source model's `models.fingerprint`.
         samples: what is adapted to, wherever its files lie now.
 
     Raises:

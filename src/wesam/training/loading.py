@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from accelerate import Accelerator
 from torch.utils.data import DataLoader
 
+from wesam.batches.batch import Batch
+from wesam.batches.dataset import TargetDataset, collate
+from wesam.batches.sampler import StepSampler
 from wesam.errors import WesamError
 from wesam.training.config import RunConfig
-from wesam.views.batch import Batch
-from wesam.views.dataset import TargetDataset, collate
-from wesam.views.sampler import StepSampler
 
 _WORKER_LOST = re.compile(r"DataLoader worker \(pid\(?s?\)? ?[\d, ]+\) (is killed|exited)")
 

@@ -15,22 +15,22 @@ from accelerate.tracking import get_available_trackers
 from accelerate.utils import InitProcessGroupKwargs, ProjectConfiguration, gather_object
 from torch import Tensor
 
+from wesam.batches.batch import Batch
+from wesam.batches.dataset import TargetDataset
 from wesam.errors import NonFiniteLossError, WesamError
-from wesam.objectives.base import Objective
-from wesam.segmenters.lora import adapter_parameters, adapter_state, load_adapter_state, save_adapter
-from wesam.training.candidates import CandidateFolder
+from wesam.health.candidates import CandidateFolder
+from wesam.health.probe import split_samples
+from wesam.methods.base import Objective
 from wesam.training.checkpoint import Checkpoint, list_checkpoints, load_checkpoint, save_checkpoint
 from wesam.training.config import RunConfig
 from wesam.training.guard import FiniteGuard, all_finite, culprits
-from wesam.training.health import split_samples
 from wesam.training.loading import batches_from, default_workers, is_worker_lost
 from wesam.training.memory import MemoryGuard
 from wesam.training.progress import LossWindow, Notes, Progress
 from wesam.training.run_folder import RunFolder
 from wesam.training.watch import HealthWatch, Selection, unwatched
 from wesam.types import Sample
-from wesam.views.batch import Batch
-from wesam.views.dataset import TargetDataset
+from wesam.updates.lora import adapter_parameters, adapter_state, load_adapter_state, save_adapter
 
 # How long other processes wait while one filters automatic prompts or measures health: with many images that may
 # take longer than the ten minutes after which NCCL gives up.

@@ -8,7 +8,7 @@ from typing import TypeVar
 from accelerate.utils.memory import clear_device_cache
 
 from wesam.errors import WesamError
-from wesam.segmenters.sam import SamSegmenter
+from wesam.models.sam import SamSegmenter
 
 T = TypeVar("T")
 

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from wesam.atomic import replaced_file
-from wesam.segmenters.lora import use_adapter_weights
-from wesam.segmenters.sam import SamSegmenter
-from wesam.training.candidates import CandidateFolder, Weights, averaged, candidate_name, scaled
+from wesam.health.candidates import CandidateFolder, Weights, averaged, candidate_name, scaled
+from wesam.health.probe import VIEWS, HealthProbe, Signals, Split
+from wesam.health.selection import LAST_STEP, Candidate, choose, stalled
+from wesam.models.sam import SamSegmenter
 from wesam.training.config import RunConfig
-from wesam.training.health import VIEWS, HealthProbe, Signals, Split
 from wesam.training.memory import MemoryGuard
 from wesam.training.progress import Notes
-from wesam.training.selection import LAST_STEP, Candidate, choose, stalled
+from wesam.updates.lora import use_adapter_weights
 
 SELECTION_FILE = "selection.json"
 

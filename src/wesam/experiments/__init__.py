@@ -1,1 +1,0 @@
-"""Comparisons of methods over image sets and seeds. Uses all other rooms; nothing uses it."""

@@ -1,0 +1,245 @@
+"""Which adapter a run hands over, decided by signals that need no mask.
+
+The source model is always a candidate: where nothing looks better than it, the answer is not to adapt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from wesam.health.probe import Signals
+from wesam.health.signals import SIGNAL_NAMES, SignalName, gain
+
+RuleName = Literal["last", "last-healthy", "best", "best-healthy"]
+
+# Where a run can drift and its health is measured (docs/experiments/2026-11-23-never-worse.md).
+DEFAULT_RULE: RuleName = "best-healthy"
+
+
+class SelectionSettings(BaseModel):
+    """How the adapter is chosen among those that the run passed through.
+
+    With the gain of a signal its difference to the source model's, higher being better
+    (`health.signals.gain`), a candidate is *healthy* if no signal of `signals` has a gain below -`tolerance`,
+    and its masks agree with the source model's to `least_anchor_agreement`. The rules:
+
+    * `last`: the last one, without looking at any signal (paper);
+    * `last-healthy`: the last one that is healthy;
+    * `best`: the one with the highest mean gain of `signals`, if that is at least `least_gain`;
+    * `best-healthy`: the same among those that are healthy.
+
+    Where no candidate fits, the source model is chosen.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    rule: RuleName | None = Field(
+        default=None,
+        description="see above; None: `best-healthy`, but `last` where the objective learns from masks or health is "
+        "not measured (docs/experiments/2026-11-23-never-worse.md; paper: the last step)",
+    )
+    signals: tuple[SignalName, ...] = Field(
+        default=(
+            *("flip_agreement", "strong_agreement", "predicted_iou", "stability"),
+            *("box_agreement", "point_agreement", "mask_agreement"),
+        ),
+        min_length=1,
+        description="which signals of health the rule looks at: whether other views lead to the same answer, how sure "
+        "the network is of it, and whether its own box, innermost point and mask lead back to it; no loss of the "
+        "default objective rewards any of them (docs/experiments/2026-11-23-never-worse.md)",
+    )
+    least_gain: float = Field(
+        default=0.0, ge=0, description="by how much the mean of the signals must rise (chosen here, not measured yet)"
+    )
+    tolerance: float = Field(
+        default=0.05, ge=0, description="by how much each signal may fall (docs/experiments/2026-11-23-never-worse.md)"
+    )
+    least_anchor_agreement: float = Field(
+        default=0.95,
+        ge=0,
+        le=1,
+        description="IoU with the source model's masks below which a candidate has drifted "
+        "(docs/experiments/2026-11-23-never-worse.md)",
+    )
+    patience: int | None = Field(
+        default=None,
+        ge=1,
+        description="the run stops after this many measurements without a new choice; None: it goes on to its end",
+    )
+    average_last: int = Field(
+        default=1,
+        ge=1,
+        description="from 2 on, the mean of the weights at the last so many measurements is a candidate, the last "
+        "one (Izmailov et al. 2018, arXiv 1803.05407; paper: no)",
+    )
+    scales: tuple[float, ...] = Field(
+        default=(),
+        description="in (0, 1): the update of the last candidate, scaled by each of these, is a candidate after it: "
+        "points between the source and the adapted model (WiSE-FT; Wortsman et al. 2022, arXiv 2109.01903; paper: no)",
+    )
+
+    @field_validator("scales")
+    @classmethod
+    def _lie_between(cls, scales: tuple[float, ...]) -> tuple[float, ...]:
+        if any(not 0 < scale < 1 for scale in scales):
+            raise ValueError(f"expected scales above 0 and below 1, got {scales}")
+        return tuple(sorted(set(scales)))
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A point that a run passed through, or one made of such points.
+
+    Attributes:
+        name: in words, such as "step 200".
+        step: the last step whose weights are in it; 0 is the source model.
+        signals: what was measured there.
+    """
+
+    name: str
+    step: int
+    signals: Signals
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a rule decided.
+
+    Attributes:
+        index: of the candidate chosen; 0 is the source model.
+        reason: one or two sentences for the user.
+    """
+
+    index: int
+    reason: str
+
+    @property
+    def source(self) -> bool:
+        """Whether the decision is not to adapt."""
+        return self.index == 0
+
+
+Rule = Callable[[Sequence[Candidate], SelectionSettings], Choice]
+
+LAST_STEP = "The last step of the run; no mask was looked at to choose it."
+_NO_MASK = "No mask was looked at to choose it."
+
+
+def choose(candidates: Sequence[Candidate], settings: SelectionSettings) -> Choice:
+    """Applies the rule of the settings.
+
+    Args:
+        candidates: in the order of their making; the first is the source model.
+
+    Raises:
+        ValueError: if there is no candidate, the first is not the source model, or the rule is left open.
+    """
+    if not candidates or candidates[0].step != 0:
+        raise ValueError("expected the source model as the first candidate")
+    if settings.rule is None:
+        raise ValueError("expected a rule, got None: see RunConfig.effective_selection")
+    return RULES[settings.rule](candidates, settings)
+
+
+def stalled(candidates: Sequence[Candidate], settings: SelectionSettings) -> bool:
+    """Whether the choice has stayed the same for `settings.patience` measurements."""
+    if settings.patience is None:
+        return False
+    return len(candidates) - 1 - choose(candidates, settings).index >= settings.patience
+
+
+def mean_gain(candidate: Candidate, source: Candidate, settings: SelectionSettings) -> float:
+    """Mean over `settings.signals` of what a candidate gains over the source model."""
+    gains = [gain(name, candidate.signals[name], source.signals[name]) for name in settings.signals]
+    return float(np.mean(gains))
+
+
+def ailments(candidate: Candidate, source: Candidate, settings: SelectionSettings) -> list[str]:
+    """What speaks against a candidate; empty if it is healthy. Signals that are not finite do."""
+    found = []
+    for name in settings.signals:
+        value = candidate.signals[name]
+        if not gain(name, value, source.signals[name]) >= -settings.tolerance:
+            found.append(f"{name} {value:.3f} (source model {source.signals[name]:.3f})")
+    agreement = candidate.signals["anchor_agreement"]
+    if not agreement >= settings.least_anchor_agreement:
+        found.append(f"anchor_agreement {agreement:.3f} (at least {settings.least_anchor_agreement:g} wanted)")
+    return found
+
+
+def last(candidates: Sequence[Candidate], settings: SelectionSettings) -> Choice:
+    """The last candidate, whatever its signals are."""
+    index = len(candidates) - 1
+    if settings.average_last > 1 and index > 0:
+        return Choice(index, f"The {candidates[index].name}. {_NO_MASK}")
+    return Choice(index, LAST_STEP)
+
+
+def last_healthy(candidates: Sequence[Candidate], settings: SelectionSettings) -> Choice:
+    """The last candidate that is healthy, else the source model."""
+    healthy = _healthy(candidates, settings)
+    if not healthy:
+        return _sick(candidates, settings)
+    index = healthy[-1]
+    return Choice(index, f"Chosen: {candidates[index].name}, the last one whose signals of health held. {_NO_MASK}")
+
+
+def best(candidates: Sequence[Candidate], settings: SelectionSettings) -> Choice:
+    """The candidate with the highest mean gain, the earliest of equals, if that gain is enough."""
+    return _best_of(range(1, len(candidates)), candidates, settings)
+
+
+def best_healthy(candidates: Sequence[Candidate], settings: SelectionSettings) -> Choice:
+    """`best` among the candidates that are healthy."""
+    healthy = _healthy(candidates, settings)
+    if len(candidates) > 1 and not healthy:
+        return _sick(candidates, settings)
+    return _best_of(healthy, candidates, settings)
+
+
+RULES: dict[RuleName, Rule] = {
+    "last": last,
+    "last-healthy": last_healthy,
+    "best": best,
+    "best-healthy": best_healthy,
+}
+
+
+def _healthy(candidates: Sequence[Candidate], settings: SelectionSettings) -> list[int]:
+    return [i for i in range(1, len(candidates)) if not ailments(candidates[i], candidates[0], settings)]
+
+
+def _best_of(indices: Sequence[int], candidates: Sequence[Candidate], settings: SelectionSettings) -> Choice:
+    signals = f"the mean of {_listed(settings.signals)}" if len(settings.signals) > 1 else settings.signals[0]
+    gains = {index: mean_gain(candidates[index], candidates[0], settings) for index in indices}
+    # A comparison with NaN is false, so a candidate without finite signals never wins.
+    winner = max(gains, key=lambda index: (gains[index] if np.isfinite(gains[index]) else -np.inf, -index), default=0)
+    if winner == 0 or not gains[winner] > 0 or gains[winner] < settings.least_gain:
+        nearest = f"; the best, {candidates[winner].name}, changed it by {gains[winner]:+.4f}" if winner else ""
+        wanted = f"by {settings.least_gain:g} " if settings.least_gain else ""
+        return Choice(0, _not_adapted(f"no candidate raised {signals} {wanted}above the source model's{nearest}"))
+    return Choice(
+        winner,
+        f"Chosen: {candidates[winner].name}, where {signals} stood {gains[winner]:+.4f} above the source model's, the "
+        f"most of {len(candidates) - 1} candidates. {_NO_MASK}",
+    )
+
+
+def _sick(candidates: Sequence[Candidate], settings: SelectionSettings) -> Choice:
+    if len(candidates) == 1:
+        return Choice(0, _not_adapted("there is no other candidate"))
+    ailing = ", ".join(ailments(candidates[-1], candidates[0], settings))
+    return Choice(0, _not_adapted(f"no candidate's signals of health held; the last one's {ailing}"))
+
+
+def _not_adapted(why: str) -> str:
+    return f"Do not adapt: {why}. The adapter changes nothing; it answers as the source model does. {_NO_MASK}"
+
+
+def _listed(names: Sequence[SignalName]) -> str:
+    return "all signals" if set(names) == set(SIGNAL_NAMES) else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -1,0 +1,67 @@
+"""A teacher that follows the student slowly."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+
+import torch
+from torch import Tensor, nn
+
+from wesam.errors import WesamError
+from wesam.models.sam import SamSegmenter
+from wesam.updates.lora import adapter_parameters, use_adapter_weights
+
+
+class EmaAdapter(nn.Module):
+    """Exponential moving average of the adapter's weights (Tarvainen & Valpola 2017, arXiv 1703.01780).
+
+    The base network is shared, so a teacher costs the memory of an adapter. The average is held in buffers,
+    so it moves between devices with the objective it is part of; they are left out of `state_dict`.
+
+    Args:
+        segmenter: one with an adapter; its weights now are the first average.
+        decay: share of the old average that each update keeps, in [0, 1).
+    """
+
+    def __init__(self, segmenter: SamSegmenter, decay: float) -> None:
+        super().__init__()
+        self.decay = decay
+        # Names of weights hold dots, which names of buffers must not.
+        self._buffer_of: dict[str, str] = {}
+        for number, (name, parameter) in enumerate(adapter_parameters(segmenter)):
+            self._buffer_of[name] = f"average_{number}"
+            self.register_buffer(f"average_{number}", parameter.detach().clone(), persistent=False)
+
+    def weights(self) -> dict[str, Tensor]:
+        """The averages themselves (no copies), under the names of `adapter_parameters`."""
+        return {name: self.get_buffer(buffer) for name, buffer in self._buffer_of.items()}
+
+    def teaching(self, segmenter: SamSegmenter) -> AbstractContextManager[None]:
+        """Within this context the segmenter runs, without gradients, on the averaged weights."""
+        return use_adapter_weights(segmenter, self.weights())
+
+    @torch.no_grad()
+    def update(self, segmenter: SamSegmenter) -> None:
+        """``average <- decay * average + (1 - decay) * weights``."""
+        averages = self.weights()
+        for name, parameter in adapter_parameters(segmenter):
+            averages[name].lerp_(parameter, 1 - self.decay)
+
+    def load(self, state: Mapping[str, Tensor]) -> None:
+        """Takes back what `weights` gave.
+
+        Raises:
+            WesamError: if names or shapes are not those of this adapter.
+        """
+        averages = self.weights()
+        expected = {name: tuple(average.shape) for name, average in averages.items()}
+        got = {name: tuple(tensor.shape) for name, tensor in state.items()}
+        if expected != got:
+            differing = sorted(expected.items() ^ got.items())[0][0]
+            raise WesamError(
+                f"state of the EMA teacher: tensor {differing}: expected "
+                f"{expected.get(differing, 'no such tensor')}, got {got.get(differing, 'no such tensor')}"
+            )
+        for name, average in averages.items():
+            average.copy_(state[name])

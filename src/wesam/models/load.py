@@ -1,0 +1,145 @@
+"""From what a user names (bundled model, folder, original `.pth`, hub id) to a segmenter."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any, Literal, get_args
+
+import torch
+from safetensors import SafetensorError
+from transformers import PreTrainedConfig, SamModel
+from transformers.image_processing_base import ImageProcessingMixin
+
+from wesam.assets import bundled_model_path
+from wesam.errors import WesamError
+from wesam.models.official import load_official
+from wesam.models.sam import SAM_PIXEL_MEAN, SAM_PIXEL_STD, Precision, SamSegmenter
+
+
+def load_source(
+    model: str | Path,
+    device: str = "auto",
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "fp32",
+) -> SamSegmenter:
+    """Loads a promptable segmentation model without an adapter. Its weights are float32.
+
+    Args:
+        model: a path that exists wins: a folder in transformers' format or an original SAM `.pth`. Else the
+            name of a bundled model ("wesam-tiny"), or a hub id ("facebook/sam-vit-base").
+        device: "auto" (an accelerator where there is one), "cpu", "cuda", "cuda:1", "mps".
+        precision: what it computes in. "auto" is bf16 on a GPU (fp16 where it knows no bf16), else fp32.
+
+    Raises:
+        WesamError: if there is no such model, or it is not a whole SAM.
+    """
+    place = _device(device)
+    network, mean, std = _read(model)
+    segmenter = SamSegmenter(
+        network, name=str(model), precision=_precision(precision, place), pixel_mean=mean, pixel_std=std
+    )
+    return segmenter.to(place).eval()
+
+
+_Pixel = tuple[float, float, float]
+
+
+def _read(model: str | Path) -> tuple[SamModel, _Pixel, _Pixel]:
+    path = Path(model).expanduser()
+    if path.is_file():
+        return load_official(path), SAM_PIXEL_MEAN, SAM_PIXEL_STD
+    if path.is_dir():
+        return _from_transformers(str(path), local=True)
+    ways = "a folder in transformers' format, an original SAM .pth, a bundled name, or a hub id like owner/name"
+    if isinstance(model, Path) or path.suffix in (".pth", ".pt") or model.startswith((".", "/", "~")):
+        raise WesamError(f"model {model}: no such file or folder; expected {ways}")
+    if "/" not in model:
+        try:
+            bundled = bundled_model_path(model)
+        except WesamError as error:
+            raise WesamError(f"model {model}: no such path, and {error}; expected {ways}") from error
+        return _from_transformers(str(bundled), local=True)
+    try:
+        return _from_transformers(model, local=False)
+    except OSError as error:
+        reason = str(error).strip().splitlines()[0]
+        raise WesamError(
+            f"model {model}: no such path, and the hub gave no such model ({reason}); expected {ways}. "
+            f"Without a network, download the model elsewhere and give its folder or .pth"
+        ) from error
+
+
+def _from_transformers(source: str, local: bool) -> tuple[SamModel, _Pixel, _Pixel]:
+    """Reads a folder or hub id.
+
+    Raises:
+        WesamError: if what is there is not a whole SAM.
+        OSError: if a hub id cannot be reached.
+    """
+    if local and not (Path(source) / "config.json").is_file():
+        hint = "; this is an adapter: name its source model as the model" if _is_adapter(source) else ""
+        raise WesamError(f"{source}: expected a transformers folder with config.json, got none{hint}")
+    try:
+        kind = PreTrainedConfig.get_config_dict(source, local_files_only=local)[0].get("model_type")
+        if kind != "sam":
+            raise WesamError(f"{source}: expected a model of type sam, got {kind}")
+        network, info = SamModel.from_pretrained(
+            source,
+            dtype=torch.float32,
+            attn_implementation="sdpa",
+            local_files_only=local,
+            output_loading_info=True,
+        )
+    except (ValueError, RuntimeError, SafetensorError, UnpicklingError, EOFError) as error:
+        if isinstance(error, WesamError):
+            raise
+        raise WesamError(f"{source}: expected a whole SAM, got: {error}") from error
+    except OSError as error:
+        if not local:
+            raise
+        raise WesamError(f"{source}: expected a whole SAM, got: {error}") from error
+    if info["missing_keys"]:
+        missing = sorted(info["missing_keys"])
+        raise WesamError(
+            f"{source}: expected a whole SAM, got {len(missing)} tensors missing: {', '.join(missing[:4])}"
+        )
+    return network.eval(), *_pixel_statistics(source, local)
+
+
+def _pixel_statistics(source: str, local: bool) -> tuple[_Pixel, _Pixel]:
+    """Mean and standard deviation that the model's image processor names, or SAM's own where it has none."""
+    try:
+        processor: dict[str, Any] = ImageProcessingMixin.get_image_processor_dict(source, local_files_only=local)[0]
+    except OSError:
+        return SAM_PIXEL_MEAN, SAM_PIXEL_STD
+    mean = processor.get("image_mean", SAM_PIXEL_MEAN)
+    std = processor.get("image_std", SAM_PIXEL_STD)
+    for field, values in (("image_mean", mean), ("image_std", std)):
+        if len(values) != 3:
+            raise WesamError(f"{source}: {field} of the image processor: expected 3 values, got {values}")
+    return (mean[0], mean[1], mean[2]), (std[0], std[1], std[2])
+
+
+def _is_adapter(source: str) -> bool:
+    return (Path(source) / "adapter_config.json").is_file()
+
+
+def _device(device: str) -> torch.device:
+    if device == "auto":
+        accelerators = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+        return torch.device(next((name for name, there in accelerators.items() if there), "cpu"))
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise WesamError(f"device: expected auto or a device of this machine, got {device}: {error}") from error
+    return torch.device(device)
+
+
+def _precision(precision: Literal["auto", "fp32", "bf16", "fp16"], device: torch.device) -> Precision:
+    if precision not in ("auto", *get_args(Precision)):
+        raise WesamError(f"precision: expected auto, fp32, bf16 or fp16, got {precision}")
+    if precision != "auto":
+        return precision
+    if device.type != "cuda":
+        return "fp32"
+    return "bf16" if torch.cuda.is_bf16_supported() else "fp16"

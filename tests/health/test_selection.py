@@ -1,0 +1,105 @@
+"""Each rule on histories whose right choice is plain."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from pydantic import ValidationError
+
+from wesam.health.selection import LAST_STEP, Candidate, SelectionSettings, choose, stalled
+from wesam.health.signals import SIGNAL_NAMES
+
+
+def history(*flip: float, anchor: tuple[float, ...] = ()) -> list[Candidate]:
+    """Candidates every 10 steps whose flip agreement is as given; all other signals stay as they were."""
+    candidates = []
+    for index, value in enumerate(flip):
+        signals = {**dict.fromkeys(SIGNAL_NAMES, 0.5), "anchor_agreement": 1.0, "flip_agreement": value}
+        if index < len(anchor):
+            signals["anchor_agreement"] = anchor[index]
+        candidates.append(Candidate(f"step {10 * index}", 10 * index, signals))
+    return candidates
+
+
+def settings(**changes: object) -> SelectionSettings:
+    # Not the defaults: histories differ by whole tenths, so that a reader sees what a rule must do.
+    return SelectionSettings.model_validate({"signals": ["flip_agreement"], "least_anchor_agreement": 0.8, **changes})
+
+
+@pytest.mark.parametrize(
+    ("flip", "anchor", "changes", "index"),
+    [
+        ((0.5, 0.9, 0.1), (), {"rule": "last"}, 2),
+        ((0.5, 0.6, 0.7, 0.6), (), {"rule": "best"}, 2),
+        ((0.5, 0.6, 0.6), (), {"rule": "best"}, 1),  # of equals the earlier: it is nearer to the source
+        ((0.5, 0.4, 0.5), (), {"rule": "best"}, 0),
+        ((0.5, 0.51, 0.4), (), {"rule": "best", "least_gain": 0.02}, 0),
+        ((0.5, math.nan, 0.6), (), {"rule": "best"}, 2),
+        ((0.5, math.nan), (), {"rule": "best"}, 0),
+        ((0.5, 0.6, 0.9), (1, 0.9, 0.3), {"rule": "best-healthy"}, 1),
+        ((0.5, 0.6, 0.9), (1, 0.3, 0.3), {"rule": "best-healthy"}, 0),
+        ((0.5, 0.49, 0.47, 0.45), (), {"rule": "last-healthy", "tolerance": 0.04}, 2),
+        ((0.5, 0.6, math.nan), (), {"rule": "last-healthy"}, 1),
+        ((0.5, 0.3, 0.2), (), {"rule": "last-healthy"}, 0),
+        ((0.5,), (), {"rule": "last-healthy"}, 0),
+        ((0.5,), (), {"rule": "best-healthy"}, 0),
+    ],
+)
+def test_rules(flip, anchor, changes, index) -> None:
+    assert choose(history(*flip, anchor=anchor), settings(**changes)).index == index
+
+
+def test_not_to_adapt_is_said_in_so_many_words() -> None:
+    found = choose(history(0.5, 0.4), settings(rule="best", least_gain=0.01))
+    assert found.source
+    assert found.reason.startswith(
+        "Do not adapt: no candidate raised flip_agreement by 0.01 above the source model's; the best, step 10, changed "
+        "it by -0.1000. The adapter changes nothing"
+    )
+    ill = choose(history(0.5, 0.4), settings(rule="last-healthy"))
+    assert "the last one's flip_agreement 0.400 (source model 0.500)" in ill.reason
+
+
+def test_reasons_name_the_candidate_and_the_gain() -> None:
+    found = choose(history(0.5, 0.75, 0.6), settings(rule="best"))
+    assert "Chosen: step 10, where flip_agreement stood +0.2500 above" in found.reason
+    assert "the most of 2 candidates" in found.reason
+    assert choose(history(0.5, 0.75), settings(rule="last")).reason == LAST_STEP
+
+
+def test_the_mean_of_several_signals_counts() -> None:
+    candidates = history(0.5, 0.6)
+    candidates[1].signals["area_drift"] = 0.9  # was 0.5: 0.4 worse
+    assert choose(candidates, settings(rule="best")).index == 1
+    assert choose(candidates, settings(rule="best", signals=["flip_agreement", "area_drift"])).index == 0
+
+
+def test_patience_counts_measurements_without_a_new_choice() -> None:
+    patient = settings(rule="best", patience=2)
+    assert not stalled(history(0.5, 0.6, 0.5), patient)
+    assert stalled(history(0.5, 0.6, 0.5, 0.5), patient)
+    assert stalled(history(0.5, 0.4, 0.3), patient)  # the source model stays the choice
+    assert not stalled(history(0.5, 0.4, 0.3, 0.2), settings(rule="best"))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"rule": "best", "scales": [0.0]},
+        {"rule": "best", "scales": [1.0]},
+    ],
+)
+def test_settings_that_mean_nothing_are_refused(changes) -> None:
+    with pytest.raises(ValidationError, match="expected"):
+        settings(**changes)
+
+
+def test_the_source_model_comes_first() -> None:
+    with pytest.raises(ValueError, match="source model as the first"):
+        choose(history(0.5, 0.6)[1:], settings())
+
+
+def test_a_rule_that_is_left_open_chooses_nothing() -> None:
+    with pytest.raises(ValueError, match="expected a rule"):
+        choose(history(0.5, 0.6), SelectionSettings())

@@ -1,0 +1,57 @@
+import pytest
+import torch
+
+from tests.methods.scenes import adapted_segmenter
+from wesam.errors import WesamError
+from wesam.methods.ema import EmaAdapter
+from wesam.updates.lora import adapter_parameters, adapter_state
+
+
+def test_starts_at_the_weights_and_follows_them_by_the_decay() -> None:
+    segmenter = adapted_segmenter()
+    start = adapter_state(segmenter)
+    ema = EmaAdapter(segmenter, decay=0.75)
+    assert all(torch.equal(ema.weights()[name], weight) for name, weight in start.items())
+    with torch.no_grad():
+        for _, parameter in adapter_parameters(segmenter):
+            parameter.add_(1)
+    ema.update(segmenter)
+    ema.update(segmenter)
+    for name, average in ema.weights().items():
+        torch.testing.assert_close(average, start[name] + 1 - 0.75**2)
+
+
+def test_teaches_with_the_average_and_leaves_the_weights() -> None:
+    segmenter = adapted_segmenter()
+    start = adapter_state(segmenter)
+    pixels = torch.randn(1, 3, 64, 64)
+    with torch.no_grad():
+        before = segmenter.encode(pixels)
+    ema = EmaAdapter(segmenter, decay=0.9)
+    with torch.no_grad():
+        for _, parameter in adapter_parameters(segmenter):
+            parameter.zero_()
+    with ema.teaching(segmenter):
+        taught = segmenter.encode(pixels)
+    assert torch.equal(taught, before)
+    assert not taught.requires_grad
+    assert all(weight.abs().sum() == 0 for weight in adapter_state(segmenter).values())
+    assert all(torch.equal(ema.weights()[name], weight) for name, weight in start.items())
+
+
+def test_moves_with_its_owner_and_stays_out_of_its_state() -> None:
+    ema = EmaAdapter(adapted_segmenter(), decay=0.9)
+    assert ema.state_dict() == {}
+    assert all(weight.dtype == torch.float64 for weight in ema.double().weights().values())
+
+
+def test_refuses_the_state_of_another_adapter() -> None:
+    ema = EmaAdapter(adapted_segmenter(), decay=0.9)
+    state = {name: weight.clone() for name, weight in ema.weights().items()}
+    name = min(state)
+    with pytest.raises(WesamError, match=r"expected \(.*got no such tensor"):
+        ema.load({other: weight for other, weight in state.items() if other != name})
+    with pytest.raises(WesamError, match=r"expected \(.*got \(1, 1\)"):
+        ema.load({**state, name: torch.zeros(1, 1)})
+    with pytest.raises(WesamError, match="expected no such tensor"):
+        ema.load({**state, "zzz": torch.zeros(1)})
