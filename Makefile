@@ -5,13 +5,34 @@ VENV ?= .venv
 TORCH ?= 2.13.0
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint format docs clean
+.PHONY: demo test test-all test-minimum test-wheel lint format docs clean
 
 demo: $(VENV)/.installed
 	$(BIN)/wesam demo --out wesam-demo
 
+# Every test but the marked products; one thread a process, one process a core.
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
+
+# Also every kind of update in every family, kills, several processes: some 20 minutes.
+test-all: $(VENV)/.installed-dev
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile -m ""
+
+# The oldest versions that pyproject.toml allows.
+test-minimum: $(VENV)/.installed-dev
+	$(PYTHON) -m venv $(VENV)-minimum
+	$(BIN)/python tests/minimum.py > $(VENV)-minimum/constraints.txt
+	$(VENV)-minimum/bin/python -m pip install --quiet -c $(VENV)-minimum/constraints.txt -e '.[dev]'
+	OMP_NUM_THREADS=1 $(VENV)-minimum/bin/python -m pytest -n auto --dist loadfile -m "not slow and not full"
+
+# What a stranger gets from the package index: the wheel alone, in a new environment, away from this checkout.
+test-wheel: $(VENV)/.installed-dev
+	rm -rf build/wheel && mkdir -p build/wheel
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir build/wheel .
+	$(PYTHON) -m venv build/wheel/venv
+	build/wheel/venv/bin/python -m pip install --quiet torch==$(TORCH)
+	build/wheel/venv/bin/python -m pip install --quiet build/wheel/*.whl
+	cd build/wheel && venv/bin/wesam demo --out demo
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
@@ -26,7 +47,7 @@ docs: $(VENV)/.installed-docs
 	$(BIN)/mkdocs build --strict
 
 clean:
-	rm -rf $(VENV) build dist site wesam-demo
+	rm -rf $(VENV) $(VENV)-minimum build dist site wesam-demo
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
