@@ -95,9 +95,10 @@ def run(
     tell = on_message or (lambda _: None)
     labelled: list[Sample] | None = None
     skipped: tuple[Problem, ...] = ()
+    left_out = 0
     if config.labels is not None:
         labelled, report = load_samples(config.images, config.labels, format=config.labels_format)
-        skipped = report.skipped
+        skipped, left_out = report.skipped, report.tally.left_out
         for line in report.lines():
             tell(line)
     validation = None
@@ -154,6 +155,7 @@ def run(
             "objective": config.objective.name,
             "images": len(weak),
             "instances": sum(len(sample.instances) for sample in weak),
+            "left_out": left_out,
             "skipped": [str(problem) for problem in skipped],
             "steps": trained.steps,
             "resumed_from": trained.resumed_from,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tests.cli.conftest import wesam
+from tests.cli.conftest import FAST, wesam
 from tests.conftest import ImageSet
 
 
@@ -41,3 +41,30 @@ def test_an_input_without_a_size_is_refused(image_set: ImageSet) -> None:
     result = wesam("check", "--images", image_set.images, "--labels", image_set.boxes, "--input-size", -5)
     assert result.exit_code == 2
     assert "--input-size" in result.output
+
+
+def mostly_outside(image_set: ImageSet, tmp_path: Path) -> Path:
+    """The image set's boxes, of which all but those of the first image are of other images."""
+    coco = json.loads(image_set.boxes.read_text())
+    for annotation in coco["annotations"]:
+        if annotation["image_id"] > 1:
+            annotation["bbox"] = [500, 500, 10, 10]
+    labels = tmp_path / "labels.json"
+    labels.write_text(json.dumps(coco))
+    return labels
+
+
+def test_that_most_objects_are_left_out_is_the_last_line_and_the_exit_code(
+    image_set: ImageSet, model_folder: Path, tmp_path: Path
+) -> None:
+    data = ("--images", image_set.images, "--labels", mostly_outside(image_set, tmp_path))
+    for command in (
+        ("check",),
+        ("convert", "--out", tmp_path / "out.json"),
+        ("adapt", "--model", model_folder, "--out", tmp_path / "run", *FAST),
+    ):
+        result = wesam(*command, *data)
+        assert result.exit_code == 1, result.output
+        assert "used 3 of 15 objects; most are left out" in " ".join(result.output.splitlines()[-2:])
+    assert (tmp_path / "out.json").exists()
+    assert (tmp_path / "run" / "adapter").is_dir()

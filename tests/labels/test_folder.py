@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import unicodedata
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -91,8 +92,12 @@ def test_an_image_by_its_name_without_suffix(root: Path) -> None:
 
 def test_a_stated_size(root: Path) -> None:
     file = ImageFolder(root).find("a.png")
-    for size in ((6, 4), (6.0, 4.0), (0, 0), (None, None), ("6", "4")):
+    for size in ((0, 0), (None, None), ("", "4"), (float("nan"), 4)):
         assert file.of_size(*size) is file
+    for size in ((6, 4), (6.0, 4.0), ("6", "4")):
+        assert file.of_size(*size) == replace(file, sized=True)
+    with pytest.raises(WesamError, match="got 12 x 8"):
+        file.of_size("12", "8")
     with pytest.raises(
         WesamError, match=r"expected 6 x 4 px, the size of 'a.png', got 4 x 6 \(labelled without its EXIF"
     ):

@@ -127,3 +127,22 @@ def test_no_files_are_fatal(photos: Path) -> None:
 def test_no_damage_raises(labels: Path, photos: Path, text: str) -> None:
     (labels / "a.xml").write_text(text, newline="")
     assert_sound(read_voc(labels, photos))
+
+
+def test_a_turned_box_of_cvat_becomes_the_upright_one_around_it(labels: Path, photos: Path) -> None:
+    box = "<bndbox><xmin>20.0</xmin><ymin>15.0</ymin><xmax>40.0</xmax><ymax>25.0</ymax></bndbox>"
+    turned = "<attributes><attribute><name>rotation</name><value>90.0</value></attribute></attributes>"
+    upright = turned.replace("90.0", "0.0")
+    one, other = (f"<object><name>bar</name>{box}{extra}</object>" for extra in (turned, upright))
+    (labels / "a.xml").write_text(f"<annotation><filename>a.png</filename>{one}{other}</annotation>")
+    found = read_voc(labels, photos)
+    assert [one.box for one in found.samples[0].instances] == [(25, 10, 35, 30), (19, 14, 40, 25)]
+
+
+def test_a_turned_box_of_rolabelimg(labels: Path, photos: Path) -> None:
+    box = "<robndbox><cx>30</cx><cy>20</cy><w>20</w><h>10</h><angle>{}</angle></robndbox>"
+    objects = "".join(f"<object><name>bar</name>{box.format(angle)}</object>" for angle in ("1.5707963", "much"))
+    (labels / "a.xml").write_text(f"<annotation><filename>a.png</filename>{objects}</annotation>")
+    found = read_voc(labels, photos)
+    assert [tuple(map(round, one.box or ())) for one in found.samples[0].instances] == [(25, 10, 35, 30)]
+    assert ["angle" in problem.message for problem in found.problems if problem.field == "object[1].bndbox"] == [True]

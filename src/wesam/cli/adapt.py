@@ -43,6 +43,7 @@ def adapt(
     """Adapt a model to your images from weak labels."""
     from wesam.adaptation import run
     from wesam.errors import WesamError
+    from wesam.labels.tally import Tally
     from wesam.training.config import make_config
 
     values = {
@@ -78,3 +79,7 @@ def adapt(
         result = run(run_config, resume, show, say)
     if result.summary:
         print_result(result)
+        tally = Tally(result.summary["instances"], result.summary["left_out"])
+        if tally.left_out:
+            say(str(tally))
+        raise typer.Exit(1 if tally.mostly_left_out else 0)

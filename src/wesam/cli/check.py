@@ -18,9 +18,12 @@ def check(
     ] = 1024,
     format: FormatOption = None,
 ) -> None:
-    """Look through images and labels and list all problems at once."""
+    """Look through images and labels and list all problems at once.
+
+    The exit code is 1 where nothing can be used, or less than what is left out.
+    """
     from wesam.labels.check import check as run_check
 
     report = run_check(images, labels, input_size=input_size, format=format)
     say(str(report))
-    raise typer.Exit(1 if report.fatal else 0)
+    raise typer.Exit(1 if report.fatal or report.tally.mostly_left_out else 0)

@@ -38,3 +38,6 @@ def convert(
         say(line)
     write_coco(samples, out, whole=True)
     say(f"{report.summary}; written to {out}")
+    if report.tally.left_out:
+        say(str(report.tally))
+    raise typer.Exit(1 if report.tally.mostly_left_out else 0)

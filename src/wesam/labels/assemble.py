@@ -60,6 +60,7 @@ class LabelBuilder(ProblemLog):
         # By image, and by the folder that the labels were made in: labels of one name may be for several images.
         self._samples: dict[str, dict[str, Sample]] = {}
         self._labelled_in: dict[tuple[str, str], tuple[str, str]] = {}
+        self._sized: set[str] = set()
 
     def claim(
         self, field: str, find: Callable[_P, ImageFile | None], *args: _P.args, **kwargs: _P.kwargs
@@ -81,12 +82,14 @@ class LabelBuilder(ProblemLog):
         instances = [instance for marks in objects if (instance := self._instance(marks)) is not None]
         sample = Sample(file.id, file.path, file.width, file.height, tuple(instances))
         self._samples.setdefault(file.id, {})[file.elsewhere] = sample
+        if file.sized:
+            self._sized.add(file.id)
 
     def build(self) -> LabelSet:
         chosen = [self._chosen(image_id, rivals) for image_id, rivals in self._samples.items()]
         samples = tuple(sample for sample in chosen if sample is not None)
         left_out = {image_id for image_id, _ in self._labelled_in} - {sample.id for sample in samples}
-        return LabelSet(samples, tuple(self.problems), frozenset(left_out))
+        return LabelSet(samples, tuple(self.problems), frozenset(left_out), frozenset(self._sized))
 
     def _chosen(self, image_id: str, rivals: dict[str, Sample]) -> Sample | None:
         """Of labels for images of one name in several folders those that are most surely of ours; None if none are."""
@@ -99,6 +102,7 @@ class LabelBuilder(ProblemLog):
                 self.tell(
                     field, f"expected labels of one image {image_id!r}, got some of {elsewhere!r} too; {used} count"
                 )
+                self.cost(len(rivals[elsewhere].instances), len(self.problems) - 1)
         return rivals[best[0]] if len(best) == 1 else None
 
     def _instance(self, marks: Sequence[Mark]) -> Instance | None:
@@ -106,6 +110,7 @@ class LabelBuilder(ProblemLog):
         boxes = [mark for mark in marks if mark.box is not None]
         if len(boxes) > 1:
             self.tell(boxes[1].field, f"expected one box an object, got that of {boxes[0].field} in the same group")
+            self.cost(1, len(self.problems) - 1)
             return None
         masks = [mark.rle for mark in marks if mark.rle is not None]
         return Instance(

@@ -14,6 +14,8 @@ from wesam.labels.formats import read_labels
 from wesam.labels.images import frames, list_images, verify_image
 from wesam.labels.problems import Problem
 from wesam.labels.summary import Summary, summarise, tiny_object_hint
+from wesam.labels.tally import Tally
+from wesam.labels.whole_set import look_at_set, without_fractions
 
 if TYPE_CHECKING:
     from wesam.types import Sample
@@ -43,6 +45,11 @@ class CheckReport:
     unlabelled: Problem | None = None
 
     @property
+    def tally(self) -> Tally:
+        """How many objects are used, and how many left out."""
+        return Tally(self.summary.instances, sum(problem.objects for problem in self.problems))
+
+    @property
     def fatal(self) -> tuple[Problem, ...]:
         """Why nothing can be done with the set; empty if it can be used."""
         return tuple(problem for problem in self.problems if problem.severity == "fatal")
@@ -67,9 +74,10 @@ class CheckReport:
         return told if more <= 1 else [*told[:most], f"... and {more} more; wesam check lists them all"]
 
     def __str__(self) -> str:
-        """One line a problem, the gravest first, then the summary."""
+        """One line a problem, the gravest first, then the summary, and what is used if it is not all."""
         problems = (*self.fatal, *self.skipped, *self.notes)
-        return "\n".join([*(f"{p.severity:<5} {p}" for p in problems), str(self.summary)])
+        lines = [*(f"{p.severity:<5} {p}" for p in problems), str(self.summary), str(self.tally)]
+        return "\n".join(line for line in lines if line)
 
 
 def check(
@@ -119,7 +127,7 @@ def load_samples(
 def _look(
     images: Path, labels: Path, input_size: int | None, decode: bool, format: str | None
 ) -> tuple[list[Sample], CheckReport]:
-    found = read_labels(labels, images, format)
+    found = without_fractions(read_labels(labels, images, format), labels.name)
     problems = list(found.problems)
     samples = list(found.samples)
     if decode:
@@ -138,6 +146,7 @@ def _look(
     if bare:
         problems.append(Problem("note", labels.name, "images", _count(bare, "without a usable instance")))
     samples = [sample for sample in samples if sample.instances]
+    problems += look_at_set(samples, found, labels.name)
 
     note = None
     if not any(problem.severity == "fatal" for problem in problems):
@@ -173,7 +182,7 @@ def _undamaged(samples: list[Sample], problems: list[Problem]) -> list[Sample]:
     with ThreadPoolExecutor() as pool:  # Pillow decodes without holding the interpreter's lock
         damages = list(pool.map(damage, samples))
     problems += [
-        Problem("skip", str(sample.path), "", str(error))
+        Problem("skip", str(sample.path), "", str(error), len(sample.instances))
         for sample, error in zip(samples, damages, strict=True)
         if error
     ]

@@ -11,7 +11,7 @@ An annotation may carry "segmentation" (polygons, or run-length encoding) or "ke
 from __future__ import annotations
 
 import reprlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from wesam.errors import WesamError
@@ -20,11 +20,22 @@ from wesam.labels.folder import ImageFile, ImageFolder
 from wesam.labels.label_set import LabelSet
 from wesam.labels.polarity import read_polarity
 from wesam.labels.problems import ProblemLog
-from wesam.labels.shapes import finite_floats, fit_box, fit_point, fit_rle, polygons_to_rle
+from wesam.labels.rotation import rotation_of_json
+from wesam.labels.shapes import (
+    box_iou,
+    finite_floats,
+    fit_point,
+    fit_rle,
+    fit_rotated_box,
+    polygons_to_rle,
+)
+from wesam.labels.write_coco import OWN
+from wesam.masks import mask_box
 from wesam.types import Instance, Sample
 from wesam.untrusted import read_json, stay_inside
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 _TRIANGLE = 6  # numbers of the smallest polygon
@@ -44,9 +55,10 @@ def read_coco(labels: Path, images: Path) -> LabelSet:
     """Reads a COCO JSON file.
 
     Sizes come from the image files, upright by their EXIF orientation. Crowd regions (``iscrowd``) are left out, but
-    CVAT's masks are not. A box or segmentation that cannot be read costs the other nothing. Ids may be numbers or text;
-    annotations without one are numbered. Of images or annotations given twice the first counts, but where one image id
-    stands for two files, neither is used.
+    CVAT's masks are not. A box or segmentation that cannot be read costs the other nothing. A box that is turned by the
+    attribute "rotation" (CVAT, Datumaro) becomes the upright box around it. Ids may be numbers or text; annotations
+    without one are numbered, and those whose id another has are used as well. An image may be listed under several ids;
+    but where one image id stands for two files, neither is used.
 
     Keypoints of visibility 1 or 2 are points on the object. Those that the category's "keypoints" call "negative",
     "negative 2", ... (see `labels.polarity`) are points off it.
@@ -74,12 +86,15 @@ class _CocoReader(ProblemLog):
             return LabelSet.unusable(labels, error)
         files, named = self.images(coco["images"], folder)
         instances = self.annotations(coco["annotations"], files, _categories(coco.get("categories")))
-        samples = tuple(
-            Sample(file.id, file.path, file.width, file.height, tuple(instances[image_id]))
-            for image_id, file in files.items()
-            if file is not None
-        )
-        return LabelSet(samples, tuple(self.problems), frozenset(named - {sample.id for sample in samples}))
+        found: dict[str, Sample] = {}
+        for image_id, file in files.items():
+            if file is not None:
+                before = found[file.id].instances if file.id in found else ()
+                both = (*before, *(one for one in instances[image_id] if not _among(one, before)))
+                found[file.id] = Sample(file.id, file.path, file.width, file.height, both)
+        sized = frozenset(file.id for file in files.values() if file is not None and file.sized)
+        left_out = frozenset(named - set(found))
+        return LabelSet(tuple(found.values()), tuple(self.problems), left_out, sized, _is_own(coco))
 
     def images(self, entries: list[Any], folder: ImageFolder) -> tuple[dict[_Id, ImageFile | None], set[str]]:
         """The file behind each image id, None behind an id whose entry is unusable; and the ids of all files found."""
@@ -103,18 +118,24 @@ class _CocoReader(ProblemLog):
             if image_id in index_of_id:
                 first = index_of_id[image_id]
                 message = f"expected a new id, got {image_id!r} of images[{first}] again"
-                if entry.get("file_name") != entries[first].get("file_name"):
+                if entry.get("file_name") == entries[first].get("file_name"):
+                    self.tell(f"{field}.id", message, "note")
+                else:
                     message += "; its annotations cannot be told apart, so both images are left out"
+                    self.tell(f"{field}.id", message)
                     files[image_id] = None
-                self.tell(f"{field}.id", message)
                 continue
             index_of_id[image_id] = index
             if file is not None and file.id in index_of_file:
-                other = f"images[{index_of_file[file.id]}]"
-                self.tell(f"{field}.file_name", f"expected a new file, got {file.id!r} of {other} again")
-                file = None
-            elif file is not None:
-                index_of_file[file.id] = index
+                first = index_of_file[file.id]
+                message = f"expected a new file, got {file.id!r} of images[{first}] again"
+                if entry.get("file_name") == entries[first].get("file_name"):
+                    self.tell(f"{field}.file_name", f"{message}; the annotations of both are used", "note")
+                else:
+                    self.tell(f"{field}.file_name", message)
+                    file = None
+            if file is not None:
+                index_of_file.setdefault(file.id, index)
                 file = self.attempt(f"{field}.width", file.of_size, entry.get("width"), entry.get("height"))
             files[image_id] = file
         return files, named
@@ -124,8 +145,8 @@ class _CocoReader(ProblemLog):
     ) -> dict[_Id, list[Instance]]:
         """The usable instances of each image id."""
         instances: dict[_Id, list[Instance]] = {image_id: [] for image_id in files}
-        index_of_name: dict[str, int] = {}
-        crowds = lost = unknown = 0
+        names: set[str] = set()
+        crowds = lost = unknown = repeated = 0
         for index, entry in enumerate(entries):
             field = f"annotations[{index}]"
             if not isinstance(entry, dict):
@@ -135,7 +156,11 @@ class _CocoReader(ProblemLog):
                 crowds += 1
                 continue
             told = len(self.problems)
-            name = self.attempt(f"{field}.id", _name, entry.get("id"), index, index_of_name)
+            name = self.attempt(f"{field}.id", _name, entry.get("id"), index)
+            if name in names:
+                repeated += 1
+                name = f"{name}#{index}"
+            names.add(name or "")
             image_id = self.attempt(f"{field}.image_id", _image_id, entry.get("image_id"), files)
             file = None if image_id is None else files[image_id]
             box, rle = self.box_and_mask(entry, field, file)
@@ -145,11 +170,13 @@ class _CocoReader(ProblemLog):
             point_names = category.point_names if category else ()
             points = self.attempt(f"{field}.keypoints", _points, entry.get("keypoints"), point_names, file)
             if any(problem.severity == "skip" for problem in self.problems[told:]) or name is None or image_id is None:
+                self.cost(1, told)
                 continue
             if file is None:
                 lost += 1
             elif box is None and rle is None and not points:
                 self.tell(field, "expected bbox, segmentation or keypoints, got none of them")
+                self.cost(1, told)
             else:
                 label = category.name if category else ""
                 instances[image_id].append(Instance(name, box, points or (), rle, label))
@@ -157,6 +184,10 @@ class _CocoReader(ProblemLog):
             self.tell("annotations", f"{crowds} crowd regions (iscrowd) are left out", "note")
         if lost:
             self.tell("annotations", f"{lost} annotations go with the images that are left out", "note")
+            self.cost(lost, len(self.problems) - 1)
+        if repeated:
+            message = f"{repeated} annotations have an id that another has; all are used, each on its own image"
+            self.tell("annotations", message, "note")
         if unknown:
             self.tell("annotations", f"{unknown} annotations have a category_id that is not in categories", "note")
         return instances
@@ -166,12 +197,16 @@ class _CocoReader(ProblemLog):
     ) -> tuple[_Box | None, dict[str, Any] | None]:
         """What an annotation has of them; one that cannot be read costs the other nothing, and is noted."""
         told = len(self.problems)
-        box = self.attempt(f"{field}.bbox", _box, entry.get("bbox"), file)
+        box = self.attempt(f"{field}.bbox", _box, entry, file)
         rle = self.attempt(f"{field}.segmentation", _rle, entry.get("segmentation"), file)
         if len(self.problems) > told and (box is not None or rle is not None):
             used = "bbox" if rle is None else "segmentation"
             broken = self.problems.pop()
             self.tell(broken.field, f"{broken.message}; its {used} is used without it", "note")
+        if box is not None and rle is not None and rotation_of_json(entry):
+            # Of a shape that became a mask the box may be upright already, and the attribute a remnant.
+            as_it_stands = self.attempt(f"{field}.bbox", _box, {"bbox": entry["bbox"]}, file) or box
+            box = max((box, as_it_stands), key=lambda one: box_iou(one, mask_box(rle)))
         return box, rle
 
 
@@ -234,13 +269,20 @@ def _image_id(value: object, files: dict[_Id, ImageFile | None]) -> _Id:
     raise WesamError(f"expected the id of one of the images, got {reprlib.repr(value)}")
 
 
-def _name(value: object, index: int, index_of_name: dict[str, int]) -> str:
-    """The annotation's id as text, its position where it has none; enters it in `index_of_name`."""
-    name = f"#{index}" if value is None else str(_id(value))
-    if name in index_of_name:
-        raise WesamError(f"expected a new id, got {name} of annotations[{index_of_name[name]}] again")
-    index_of_name[name] = index
-    return name
+def _name(value: object, index: int) -> str:
+    """The annotation's id as text, its position where it has none."""
+    return f"#{index}" if value is None else str(_id(value))
+
+
+def _among(one: Instance, others: Sequence[Instance]) -> bool:
+    """Whether the same object is there under another id."""
+    return any(replace(other, id=one.id) == one for other in others)
+
+
+def _is_own(coco: dict[str, Any]) -> bool:
+    """Whether `write_coco` made the file, of which it is known that images were upright."""
+    info = coco.get("info")
+    return isinstance(info, dict) and str(info.get("description", "")).startswith(OWN)
 
 
 def _is_crowd(entry: dict[str, Any]) -> bool:
@@ -257,19 +299,24 @@ def _find(folder: ImageFolder, entry: dict[str, Any]) -> ImageFile:
     return folder.find_moved(name)
 
 
-def _box(value: object, file: ImageFile | None) -> _Box | None:
+def _box(entry: dict[str, Any], file: ImageFile | None) -> _Box | None:
     """The annotation's box, if it has one; without a usable image only its numbers can be checked."""
+    value = entry.get("bbox")
     if value is None:
         return None
     expected = "4 finite numbers [x, y, width, height]"
     numbers = finite_floats(value, expected)
     if len(numbers) != 4:
-        raise WesamError(f"expected {expected}, got {len(numbers)} numbers")
+        hint = " (a turned box? give the upright one around it)" if len(numbers) == 5 else ""
+        raise WesamError(f"expected {expected}, got {len(numbers)} numbers{hint}")
     x, y, width, height = numbers
     if width <= 0 or height <= 0:
         raise WesamError(f"expected a box of positive width and height, got {width:g} x {height:g}")
     box = (x, y, x + width, y + height)
-    return box if file is None else fit_box(box, file.width, file.height)
+    degrees = rotation_of_json(entry)
+    if file is None:
+        return box
+    return fit_rotated_box(box, degrees, (x + width / 2, y + height / 2), file.width, file.height)
 
 
 def _rle(value: object, file: ImageFile | None) -> dict[str, Any] | None:

@@ -75,18 +75,19 @@ def read_csv(labels: Path, images: Path) -> LabelSet:
     for line, row in rows:
         field, name = f"line {line}", row.get("image", "")
         if name not in files:
-            file = builder.attempt(f"{field}, image", builder.folder.find_moved, name)
+            file = builder.attempt_object(f"{field}, image", builder.folder.find_moved, name)
             files[name] = file
             if file is not None:
                 marks.setdefault(file.id, [])
         elif files[name] is None:
             lost += 1
         if (file := files[name]) is not None:
-            mark = builder.attempt(field, _mark, row, field, file)
+            mark = builder.attempt_object(field, _mark, row, field, file)
             if mark is not None:
                 marks[file.id].append(mark)
     if lost:
         builder.tell("", f"{lost} more rows go with the images that are left out", "note")
+        builder.cost(lost, len(builder.problems) - 1)
     by_id = {file.id: file for file in files.values() if file is not None}
     for image_id, own in marks.items():
         builder.add(by_id[image_id], own)

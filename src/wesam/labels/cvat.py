@@ -23,7 +23,14 @@ from wesam.labels.assemble import LabelBuilder, Mark
 from wesam.labels.images import is_image_name
 from wesam.labels.label_set import LabelSet
 from wesam.labels.polarity import read_polarity
-from wesam.labels.shapes import crop_to_rle, ellipse_to_rle, fit_point, fit_rotated_box, parse_floats, polygons_to_rle
+from wesam.labels.shapes import (
+    crop_to_rle,
+    ellipse_to_rle,
+    fit_point,
+    fit_rotated_box,
+    parse_floats,
+    polygons_to_rle,
+)
 from wesam.untrusted import read_xml
 
 if TYPE_CHECKING:
@@ -59,12 +66,14 @@ def read_cvat(labels: Path, images: Path) -> LabelSet:
     known = {name.text or "" for name in root.iterfind("meta//label/name")}
     builder.folder.prefer_own(image.get("name", "") for image in root.iterfind("image"))
     for index, image in enumerate(root.findall("image")):
-        field = f"image[{index}]"
+        field, told = f"image[{index}]", len(builder.problems)
         file = builder.claim(f"{field}.name", _find, builder.folder, image.get("name", ""))
         size = builder.attempt(f"{field}.width", _numbers, image, ("width", "height"), "0")
-        if file is None or size is None or builder.attempt(f"{field}.width", file.of_size, *size) is None:
-            continue
-        builder.add(file, _marks(image, field, file, known, builder))
+        sized = None if file is None or size is None else builder.attempt(f"{field}.width", file.of_size, *size)
+        if sized is None:
+            builder.cost(sum(element.tag in _READERS for element in image), told)
+        else:
+            builder.add(sized, _marks(image, field, sized, known, builder))
     return builder.build()
 
 
@@ -91,7 +100,7 @@ def _marks(image: Element, place: str, file: ImageFile, known: set[str], builder
         label = element.get("label", "")
         if known and label not in known:
             builder.tell(f"{field}.label", f"expected a label of <meta>, got {reprlib.repr(label)}", "note")
-        mark = builder.attempt(field, _READERS[element.tag], element, field, file)
+        mark = builder.attempt_object(field, _READERS[element.tag], element, field, file)
         if mark is not None:
             marks.append(mark)
     return marks

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import posixpath
 import re
 import unicodedata
@@ -33,6 +34,7 @@ class ImageFile:
         path: the file.
         width, height: size in pixels after EXIF orientation.
         elsewhere: where the labels were made, the folder that stands for the image folder; "." if they do not say.
+        sized: whether the labels state its size, which is that of the upright image.
     """
 
     id: str
@@ -40,16 +42,23 @@ class ImageFile:
     width: int
     height: int
     elsewhere: str = "."
+    sized: bool = False
 
     def of_size(self, width: object, height: object) -> ImageFile:
         """This image, if the labels were made on one of its size, as far as their file states one.
+
+        Args:
+            width, height: as the file states them: numbers, or text of numbers.
 
         Raises:
             WesamError: if `width` and `height` are numbers above 0 and not those of the image.
         """
         # Some tools write 0 for a size they do not know.
-        if not (_is_size(width) and _is_size(height)) or (width, height) == (self.width, self.height):
+        width, height = _number(width), _number(height)
+        if not (_is_size(width) and _is_size(height)):
             return self
+        if (width, height) == (self.width, self.height):
+            return replace(self, sized=True)
         hint = " (labelled without its EXIF rotation?)" if (height, width) == (self.width, self.height) else ""
         stated = " x ".join(str(int(side) if side // 1 == side else side) for side in (width, height))
         raise WesamError(f"expected {self.width} x {self.height} px, the size of {self.id!r}, got {stated}{hint}")
@@ -227,8 +236,16 @@ def _normal_form(name: PurePath) -> str:
     return unicodedata.normalize("NFC", name.as_posix())
 
 
+def _number(value: object) -> object:
+    """What a text such as "640" says."""
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
+
+
 def _is_size(value: object) -> TypeGuard[int | float]:
-    return isinstance(value, int | float) and value > 0
+    return isinstance(value, int | float) and 0 < value < math.inf
 
 
 def _is_file(path: Path) -> bool:

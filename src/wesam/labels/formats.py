@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,18 +32,22 @@ class Format:
     Attributes:
         read: its reader.
         looks: what a file or folder in it looks like, for the message that none was recognised.
+        upright: whether its tool shows images upright, turned by their EXIF orientation.
+        percent: whether it has percentages of the image's size.
     """
 
     read: Callable[[Path, Path], LabelSet]
     looks: str
+    upright: bool = False
+    percent: bool = False
 
 
 #: By the name that `--format` takes.
 FORMATS = {
     "coco": Format(read_coco, "COCO: a JSON object with 'images' and 'annotations'"),
-    "label-studio": Format(read_label_studio, "Label Studio: a JSON list of tasks"),
-    "labelme": Format(read_labelme, "labelme: a folder of JSON files with 'shapes'"),
-    "cvat": Format(read_cvat, "CVAT for images: an XML file with the root <annotations>"),
+    "label-studio": Format(read_label_studio, "Label Studio: a JSON list of tasks", upright=True, percent=True),
+    "labelme": Format(read_labelme, "labelme: a folder of JSON files with 'shapes'", upright=True),
+    "cvat": Format(read_cvat, "CVAT for images: an XML file with the root <annotations>", upright=True),
     "voc": Format(read_voc, "Pascal VOC: a folder of XML files with the root <annotation>"),
     "yolo": Format(read_yolo, "YOLO: a folder of .txt files, or a data.yaml"),
     "masks": Format(read_masks, "masks: a folder of .png or .tif files"),
@@ -86,7 +90,9 @@ def read_labels(labels: str | Path, images: str | Path, format: str | None = Non
             return LabelSet.unusable(labels, error)
     if format not in FORMATS:
         raise WesamError(f"format: expected one of {', '.join(FORMATS)}, got {format!r}")
-    return FORMATS[format].read(labels, images)
+    known = FORMATS[format]
+    found = known.read(labels, images)
+    return replace(found, upright=found.upright or known.upright, percent=known.percent)
 
 
 def detect_format(labels: Path) -> str:

@@ -156,6 +156,16 @@ def image_size(path: str | Path, max_pixels: int | None = None) -> tuple[int, in
         return (height, width) if _orientation(image) in (5, 6, 7, 8) else (width, height)
 
 
+def orientation(path: str | Path, max_pixels: int | None = None) -> int:
+    """EXIF orientation as the file's header has it, 1 (upright) to 8; 1 where it has none.
+
+    Raises:
+        WesamError: as `image_size`.
+    """
+    with _opened(path, max_pixels) as image:
+        return _orientation(image)
+
+
 def verify_image(path: str | Path, max_pixels: int | None = None) -> None:
     """Decodes a file to find damage that its header does not show (JPEG at 1/8 size, several times faster).
 

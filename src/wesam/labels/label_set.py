@@ -24,12 +24,21 @@ class LabelSet:
     Attributes:
         samples: the images whose files were found, in the order of the label file; `instances` may be empty.
         problems: all that was found, in the order of the label file.
-        left_out: ids of images that were found, but of whose labels nothing can be used.
+        left_out: ids of images that were found, but of whose labels nothing can be used, and of files in the image
+            folder that are labels themselves.
+        sized: ids of images whose size the labels state; it is that of the upright image.
+        upright: whether the labels are known to be made on upright images, turned by their EXIF orientation.
+        percent: whether the format has percentages of the image's size.
+        pieces_chosen: whether the user said if the pieces of a mask are one object, or it is plain.
     """
 
     samples: tuple[Sample, ...]
     problems: tuple[Problem, ...]
     left_out: frozenset[str] = frozenset()
+    sized: frozenset[str] = frozenset()
+    upright: bool = False
+    percent: bool = False
+    pieces_chosen: bool = False
 
     @classmethod
     def unusable(cls, labels: Path, error: WesamError) -> LabelSet:

@@ -64,9 +64,12 @@ def read_label_studio(labels: Path, images: Path) -> LabelSet:
             continue
         regions = _regions(*_results(task.get("annotations"), f"{place}.annotations", builder), builder)
         for field, texts, own in builder.attempt(f"{place}.data", _images, task.get("data"), regions) or ():
+            told = len(builder.problems)
             file = builder.claim(f"{place}.data{field}", _find, builder.folder, texts)
             if file is not None:
                 builder.add(file, _marks(own, file, builder))
+            else:
+                builder.cost(sum(bool(region.value.keys() & _SHAPE_KEYS) for region in own.values()), told)
     return builder.build()
 
 
@@ -170,7 +173,7 @@ def _results(annotations: object, place: str, builder: LabelBuilder) -> tuple[li
 def _marks(regions: dict[str, _Region], file: ImageFile, builder: LabelBuilder) -> list[Mark]:
     marks: dict[str, Mark] = {}
     for region_id, region in regions.items():
-        mark = builder.attempt(region.field, _mark, region, file)
+        mark = builder.attempt_object(region.field, _mark, region, file)
         if mark is not None:
             marks[region_id] = mark
         elif not region.value.keys() & _SHAPE_KEYS and not region.kinds <= _WITHOUT_SHAPE:

@@ -21,7 +21,14 @@ from PIL import Image, UnidentifiedImageError
 from wesam.errors import WesamError
 from wesam.labels.assemble import LabelBuilder, Mark, read_file_by_file
 from wesam.labels.polarity import read_polarity
-from wesam.labels.shapes import crop_to_rle, ellipse_to_rle, finite_floats, fit_box, fit_point, polygons_to_rle
+from wesam.labels.shapes import (
+    crop_to_rle,
+    ellipse_to_rle,
+    finite_floats,
+    fit_box,
+    fit_point,
+    polygons_to_rle,
+)
 from wesam.untrusted import read_json
 
 if TYPE_CHECKING:
@@ -60,13 +67,18 @@ def _load(path: Path) -> dict[str, Any]:
 
 def _take(content: dict[str, Any], name: Path, builder: LabelBuilder) -> None:
     image_path = content.get("imagePath")
+    told = len(builder.problems)
+    sized = None
     if not isinstance(image_path, str) or not image_path:
         builder.tell("imagePath", f"expected the path of an image, got {reprlib.repr(image_path)}")
-        return
-    file = builder.claim("imagePath", builder.folder.find_tail, f"{name.parent.as_posix()}/{image_path}")
-    size = content.get("imageWidth"), content.get("imageHeight")
-    if file is not None and builder.attempt("imageWidth", file.of_size, *size) is not None:
-        builder.add(file, _marks(content["shapes"], file, builder))
+    else:
+        file = builder.claim("imagePath", builder.folder.find_tail, f"{name.parent.as_posix()}/{image_path}")
+        size = content.get("imageWidth"), content.get("imageHeight")
+        sized = None if file is None else builder.attempt("imageWidth", file.of_size, *size)
+    if sized is None:
+        builder.cost(len(content["shapes"]), told)
+    else:
+        builder.add(sized, _marks(content["shapes"], sized, builder))
 
 
 def _marks(shapes: list[Any], file: ImageFile, builder: LabelBuilder) -> list[Mark]:
@@ -81,7 +93,7 @@ def _marks(shapes: list[Any], file: ImageFile, builder: LabelBuilder) -> list[Ma
             message = f"expected one of {', '.join(_READERS)}; {reprlib.repr(kind)} is not read"
             builder.tell(f"{field}.shape_type", message, "note")
             continue
-        mark = builder.attempt(f"{field}.points", _READERS[kind], shape, field, file)
+        mark = builder.attempt_object(f"{field}.points", _READERS[kind], shape, field, file)
         if mark is not None:
             marks.append(mark)
     return marks

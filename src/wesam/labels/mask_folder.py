@@ -7,6 +7,7 @@ one object, however many parts it has. To keep the parts of a binary mask togeth
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -68,12 +69,13 @@ def read_masks(labels: Path, images: Path) -> LabelSet:
     found: list[tuple[str, ImageFile, dict[int, _Rle]]] = []
     voids = 0
     for path, name in files:
-        builder.file = name.as_posix()
+        builder.file, told = name.as_posix(), len(builder.problems)
         file = builder.claim("", _find, builder.folder, path, name.with_suffix("").as_posix(), one_folder)
         numbered = None if file is None else builder.attempt("", _numbered, path, file)
         if file is not None and numbered is not None:
-            found.append((builder.file, file, numbered[0]))
+            found.append((builder.file, replace(file, sized=True), numbered[0]))
             voids += numbered[1]
+        builder.cost(1, told)
     binary = all(set(masks) in ({1}, {255}) for _, _, masks in found if masks)
     for name_of_mask, file, masks in found:
         builder.file = name_of_mask

@@ -9,12 +9,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from wesam.errors import WesamError
 from wesam.labels.assemble import LabelBuilder, Mark, read_file_by_file
 from wesam.labels.images import is_image_name
-from wesam.labels.shapes import fit_box, parse_floats
+from wesam.labels.rotation import rotation_of_xml
+from wesam.labels.shapes import fit_rotated_box, parse_floats
 from wesam.untrusted import read_xml
 
 if TYPE_CHECKING:
@@ -31,7 +33,8 @@ def read_voc(labels: Path, images: Path) -> LabelSet:
     """Reads Pascal VOC XML files.
 
     VOC counts pixels from 1 and its last ones belong to the box, so a box of xmin 1 and xmax 10 is 10 pixels wide.
-    The boxes of tools that count from 0 become one pixel larger at the left and the top.
+    The boxes of tools that count from 0 become one pixel larger at the left and the top. A turned box (CVAT's attribute
+    "rotation", roLabelImg's <robndbox>) becomes the upright box around it.
 
     Args:
         labels: the folder of XML files, or one of them.
@@ -49,14 +52,18 @@ def _load(path: Path) -> Element:
 
 
 def _take(root: Element, name: Path, builder: LabelBuilder) -> None:
+    told = len(builder.problems)
     image_name = (root.findtext("filename") or "").strip()
     if is_image_name(image_name):
         file = builder.claim("filename", builder.folder.find_tail, (name.parent / image_name).as_posix())
     else:
         file = builder.claim("filename", builder.folder.find_stem, name.with_suffix("").as_posix())
     size = builder.attempt("size", _size, root)
-    if file is not None and size is not None and builder.attempt("size", file.of_size, *size) is not None:
-        builder.add(file, _marks(root, file, builder))
+    sized = None if file is None or size is None else builder.attempt("size", file.of_size, *size)
+    if sized is None:
+        builder.cost(len(root.findall("object")), told)
+    else:
+        builder.add(sized, _marks(root, sized, builder))
 
 
 def _marks(root: Element, file: ImageFile, builder: LabelBuilder) -> list[Mark]:
@@ -66,19 +73,34 @@ def _marks(root: Element, file: ImageFile, builder: LabelBuilder) -> list[Mark]:
         name = (element.findtext("name") or "").strip()
         if not name:
             builder.tell(f"{field}.name", "expected the name of a class, got none", "note")
-        box = builder.attempt(f"{field}.bndbox", _box, element, file)
+        box = builder.attempt_object(f"{field}.bndbox", _box, element, file)
         if box is not None:
             marks.append(Mark(field, name, box))
     return marks
 
 
 def _box(element: Element, file: ImageFile) -> tuple[float, float, float, float]:
+    if element.find("robndbox") is not None:
+        return _turned_box(element, file)
     texts = [element.findtext(f"bndbox/{edge}") for edge in _EDGES]
     missing = [edge for edge, text in zip(_EDGES, texts, strict=True) if text is None]
     if missing:
         raise WesamError(f"expected xmin, ymin, xmax and ymax, got no {' and no '.join(missing)}")
     x0, y0, x1, y1 = parse_floats([text or "" for text in texts], "finite numbers xmin, ymin, xmax, ymax")
-    return fit_box((x0 - 1, y0 - 1, x1, y1), file.width, file.height)
+    degrees = rotation_of_xml(element)
+    # CVAT counts from 0, and writes turned boxes alone with their angle.
+    first = 0 if degrees else 1
+    box = (x0 - first, y0 - first, x1, y1)
+    return fit_rotated_box(box, degrees, ((x0 + x1) / 2, (y0 + y1) / 2), file.width, file.height)
+
+
+def _turned_box(element: Element, file: ImageFile) -> tuple[float, float, float, float]:
+    """Centre, size, and angle in radians, clockwise (roLabelImg)."""
+    names = ("cx", "cy", "w", "h", "angle")
+    texts = [element.findtext(f"robndbox/{name}") or "" for name in names]
+    x, y, width, height, radians = parse_floats(texts, f"finite numbers {', '.join(names)}")
+    box = (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
+    return fit_rotated_box(box, math.degrees(radians), (x, y), file.width, file.height)
 
 
 def _size(root: Element) -> tuple[float, float]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, ParamSpec, TypeVar
 
 from wesam.errors import WesamError
+from wesam.labels.shapes import FractionsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,12 +27,16 @@ class Problem:
         file: the file it was found in.
         field: the place in that file, such as "annotations[12].bbox"; "" where it is the file as a whole.
         message: what was expected and what was found.
+        objects: how many objects are left out because of it.
+        fractions: whether a shape has no pixel because its coordinates lie within 0..1 (see `shapes.FractionsError`).
     """
 
     severity: Severity
     file: str
     field: str
     message: str
+    objects: int = 0
+    fractions: bool = False
 
     def __str__(self) -> str:
         place = f"{self.file}: {self.field}" if self.field else self.file
@@ -59,5 +64,18 @@ class ProblemLog:
         try:
             return read(*args, **kwargs)
         except WesamError as error:
-            self.tell(field, str(error))
+            fractions = isinstance(error, FractionsError)
+            self.problems.append(Problem("skip", self.file, field, str(error), fractions=fractions))
             return None
+
+    def attempt_object(self, field: str, read: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T | None:
+        """As `attempt`, where `read` reads one object, which the problem costs."""
+        told = len(self.problems)
+        found = self.attempt(field, read, *args, **kwargs)
+        self.cost(1, told)
+        return found
+
+    def cost(self, objects: int, since: int) -> None:
+        """Says how many objects are left out by the problems from the index `since` on, if there are any."""
+        if len(self.problems) > since:
+            self.problems[-1] = replace(self.problems[-1], objects=objects)

@@ -24,6 +24,10 @@ OVERSHOOT = 2.0
 MAX_OUTLINE = 4_000_000
 
 
+class FractionsError(WesamError):
+    """A shape without a pixel, as its coordinates lie within 0..1: perhaps they are fractions of the image's size."""
+
+
 def finite_floats(values: object, expected: str) -> list[float]:
     """The numbers of a JSON list as floats.
 
@@ -93,6 +97,14 @@ def fit_rotated_box(
     corners = _turned(np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)]), degrees, pivot).clip(0, (width, height))
     (x0, y0), (x1, y1) = corners.min(axis=0).tolist(), corners.max(axis=0).tolist()
     return fit_box((x0, y0, x1, y1), width, height)
+
+
+def box_iou(one: tuple[float, float, float, float], other: tuple[float, float, float, float]) -> float:
+    """Intersection over union of two boxes ``(x0, y0, x1, y1)`` that are not empty."""
+    width, height = (min(one[i + 2], other[i + 2]) - max(one[i], other[i]) for i in (0, 1))
+    shared = max(width, 0.0) * max(height, 0.0)
+    areas = sum((box[2] - box[0]) * (box[3] - box[1]) for box in (one, other))
+    return shared / (areas - shared)
 
 
 def fit_point(x: float, y: float, width: int, height: int) -> tuple[float, float]:
@@ -200,7 +212,8 @@ def polygons_to_rle(polygons: Sequence[Sequence[float]], width: int, height: int
         fitted.append(clipped.ravel().tolist())
     rle: Rle = coco_mask.merge(coco_mask.frPyObjects(fitted, height, width))
     if not coco_mask.area(rle):
-        raise WesamError("expected polygons that cover a pixel, got an empty mask")
+        first = all(number <= 1 for polygon in fitted for number in polygon)
+        raise (FractionsError if first else WesamError)("expected polygons that cover a pixel, got an empty mask")
     return rle
 
 

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 _UNNAMED = "object"  # COCO has no annotation without category
 _VISIBLE = 2
 
+#: How the description of such a file begins. Its labels are on upright images.
+OWN = "written by wesam"
+
 
 def write_coco(
     samples: Sequence[Sample],
@@ -65,7 +68,7 @@ def write_coco(
                 annotation["segmentation"] = []
             annotations.append(annotation if more is None else {**annotation, **more(instance)})
     content = {
-        "info": {"description": f"written by wesam {version('wesam')}"},
+        "info": {"description": f"{OWN} {version('wesam')}"},
         "images": [
             {"id": number, "file_name": sample.id, "width": sample.width, "height": sample.height}
             for number, sample in enumerate(samples, start=1)

@@ -64,12 +64,14 @@ def read_yolo(labels: Path, images: Path) -> LabelSet:
     for path, name in files:
         if name.name in _NO_LABELS and path != labels:
             continue
-        builder.file = name.as_posix()
+        builder.file, told = name.as_posix(), len(builder.problems)
         file = builder.claim("", builder.folder.find_stem, name.with_suffix("").as_posix())
         text = builder.attempt("", read_text, path, "YOLO text")
         if file is not None and text is not None:
             lengths |= {len(line.split()) for line in text.splitlines() if line.strip()}
             builder.add(file, _marks(text, file, names, builder))
+        else:
+            builder.cost(sum(bool(line.strip()) for line in (text or "").splitlines()), told)
     if lengths == {1 + _TURNED_BOX}:
         builder.file = labels.name
         builder.tell("", "every object has 4 corners (turned boxes, YOLO OBB?); they are read as its outline", "note")
@@ -93,7 +95,7 @@ def _marks(text: str, file: ImageFile, names: _Names | None, builder: LabelBuild
     for number, line in enumerate(text.splitlines(), start=1):
         if line.strip():
             field = f"line {number}"
-            mark = builder.attempt(field, _mark, field, line.split(), file)
+            mark = builder.attempt_object(field, _mark, field, line.split(), file)
             if mark is None:
                 continue
             name = names.names.get(int(mark.category)) if names else ""
