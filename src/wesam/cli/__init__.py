@@ -9,6 +9,7 @@ from wesam.cli.check import check
 from wesam.cli.console import reported
 from wesam.cli.convert import convert
 from wesam.cli.corrupt import corrupt
+from wesam.cli.datasets import datasets
 from wesam.cli.demo import demo
 from wesam.cli.evaluate import evaluate
 from wesam.cli.export import export
@@ -28,3 +29,4 @@ app = typer.Typer(
 # In the order in which --help lists them.
 for command in (demo, check, convert, prompts, adapt, evaluate, predict, export, corrupt, generate):
     app.command()(reported()(command))
+app.add_typer(datasets, name="datasets")
