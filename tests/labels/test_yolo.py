@@ -78,7 +78,7 @@ def test_without_names(labels: Path, photos: Path) -> None:
         ("0 0.5 0.5 0.1 big", "finite numbers"),
         ("0 0.5 0.5 0.1", "4 numbers .* got 3"),
         ("0", "got 0"),
-        ("0 0.5 0.5 0.1 0.1 0.9 0.2 0.3", "got 7"),
+        ("0 0.5 0.5 0.1 0.1 0.9 0.2 1.3", "got 7"),
         ("0 0.5 0.5 0 0.1", "positive width and height"),
         ("0 0.5 0.5 -0.1 0.1", "positive width and height"),
         ("0 1.5 0.5 0.1 0.1", "a box inside the image of 60 x 40 px"),
@@ -153,12 +153,45 @@ def test_a_bad_list_of_names_beside_the_labels_costs_only_the_names(
     assert read_yolo(labels, photos).samples[0].instances[0].category == "cell"
 
 
-@pytest.mark.parametrize("yaml", ["names: [cell]\nkpt_shape: [17, 3]", "nc: 1\nkpt_shape: [3, 2]", "kpt_shape: [3, 2]"])
-def test_pose_labels_are_refused(labels: Path, photos: Path, yaml: str) -> None:
-    (labels.parent / "data.yaml").write_text(yaml)
-    for given_labels in (labels, labels.parent / "data.yaml"):
-        (problem,) = read_yolo(given_labels, photos).problems
-        assert (problem.severity, "kpt_shape: expected labels of boxes" in problem.message) == ("fatal", True)
+POSE = "0 0.5 0.5 0.25 0.5 0.45 0.5 2 0.55 0.6 1 0 0 0\n"
+
+
+@pytest.mark.parametrize("place", ["labels/train", "labels", "."])
+def test_key_points_of_pose_labels_are_points_on_the_object(photos: Path, place: str) -> None:
+    """As trainers lay it out: labels/train, and data.yaml two folders up."""
+    train = photos.parent / "pose" / "labels" / "train"
+    train.mkdir(parents=True)
+    (train / "a.txt").write_text(POSE + "0 0.5 0.5 0.25 0.5\n")
+    (photos.parent / "pose" / place / "tiger-pose.yaml").write_text("kpt_shape: [3, 3]\nnames: {0: tiger}\n")
+    found = read_yolo(train, photos)
+    assert found.problems == ()
+    first, second = found.samples[0].instances
+    assert (first.box, first.points) == ((22.5, 10, 37.5, 30), ((26.5, 19.5, 1), (32.5, 23.5, 1)))
+    assert (second.box, second.points) == ((22.5, 10, 37.5, 30), ())
+
+
+def test_key_points_without_visibility(labels: Path, photos: Path) -> None:
+    (labels.parent / "data.yaml").write_text("kpt_shape: [2, 2]\nnames: [tiger]\n")
+    (labels / "a.txt").write_text("0 0.5 0.5 0.25 0.5 0.45 0.5 0 0\n0 0.5 0.5 0.25 0.5 0.45 0.5\n")
+    found = read_yolo(labels, photos)
+    assert [(p.field, p.message) for p in found.problems] == [
+        ("line 2", "expected 8 numbers after the class index (a box and 2 key points of 2 numbers), got 6")
+    ]
+    assert [one.points for one in found.samples[0].instances] == [((26.5, 19.5, 1),)]
+
+
+@pytest.mark.parametrize("shape", ["17", "[0, 2]", "[3, 4]", "[a, 2]", "[true, 2]"])
+def test_an_impossible_shape_of_key_points_is_fatal(labels: Path, photos: Path, shape: str) -> None:
+    (labels.parent / "data.yaml").write_text(f"kpt_shape: {shape}\nnames: [a]")
+    (problem,) = read_yolo(labels, photos).problems
+    assert (problem.severity, "kpt_shape: expected [how many, 2 or 3]" in problem.message) == ("fatal", True)
+
+
+def test_plain_boxes_beside_a_file_of_key_points_are_boxes(labels: Path, photos: Path) -> None:
+    (labels.parent / "other.yaml").write_text("kpt_shape: [17, 3]\n")
+    (labels / "a.txt").write_text("0 0.5 0.5 0.25 0.5\n0 0.5 0.5 0.25 0.5 0.8\n")
+    found = read_yolo(labels, photos)
+    assert (found.problems, len(found.samples[0].instances)) == ((), 2)
 
 
 def test_no_labels_are_fatal(labels: Path, photos: Path) -> None:
@@ -187,6 +220,54 @@ def test_classes_that_are_only_counted_have_no_names(labels: Path, photos: Path)
     found = read_yolo(labels, photos)
     assert found.problems == ()
     assert {instance.category for instance in found.samples[0].instances} == {""}
+
+
+@pytest.mark.parametrize(
+    ("angle", "unit"), [("-1.5708", "radians"), ("1.5708", "radians"), ("-90", "degrees"), ("90.0", "degrees")]
+)
+def test_an_angle_behind_a_box_is_no_confidence(labels: Path, photos: Path, angle: str, unit: str) -> None:
+    (labels / "a.txt").write_text(f"0 0.5 0.5 0.5 0.25 {angle}\n0 0.5 0.5 0.5 0.25 0\n")
+    found = read_yolo(labels, photos)
+    assert [tuple(round(edge, 3) for edge in one.box or ()) for one in found.samples[0].instances] == [
+        (25, 5, 35, 35),
+        (15, 15, 45, 25),
+    ]
+    (problem,) = found.problems
+    assert (problem.severity, f"angles in {unit}" in problem.message) == ("note", True)
+
+
+def test_whole_numbers_behind_boxes_are_tracks(labels: Path, photos: Path) -> None:
+    (labels / "a.txt").write_text("0 0.5 0.5 0.25 0.5 1\n0 0.5 0.5 0.25 0.5 17\n")
+    found = read_yolo(labels, photos)
+    assert [one.box for one in found.samples[0].instances] == [(22.5, 10, 37.5, 30)] * 2
+    assert [(p.severity, "those of tracks" in p.message) for p in found.problems] == [("note", True)]
+
+
+OUTLINE = "0 0.1 0.2 0.5 0.2 0.5 0.6 0.1 0.6"
+
+
+@pytest.mark.parametrize("behind", ["0.87", "0.87 3", "0.87 1", "12", "1"])
+def test_what_a_detector_writes_behind_outlines_is_passed_over(labels: Path, photos: Path, behind: str) -> None:
+    (labels / "a.txt").write_text(f"{OUTLINE} {behind}\n")
+    found = read_yolo(labels, photos)
+    expected = np.zeros((40, 60), bool)
+    expected[8:24, 6:30] = True
+    np.testing.assert_array_equal(found.samples[0].instances[0].mask(), expected)
+    (problem,) = found.problems
+    assert (problem.severity, "behind 1 outlines is passed over" in problem.message) == ("note", True)
+
+
+def test_an_outline_that_ends_at_the_lower_edge_has_no_track(labels: Path, photos: Path) -> None:
+    (labels / "a.txt").write_text("0 0.1 0.2 0.5 0.2 0.5 0.95 0.3 1\n0 0.1 0.2 0.5 0.2 0.5 0.6 0.3 0.7\n")
+    found = read_yolo(labels, photos)
+    assert [p.message for p in found.problems if "passed over" in p.message] == []
+    assert found.samples[0].instances[0].mask()[-1].any()
+
+
+@pytest.mark.parametrize("line", ["0 300 200 50 50", "0 100 100 200 100 200 300"])
+def test_pixels_where_fractions_are_expected(labels: Path, photos: Path, line: str) -> None:
+    (labels / "a.txt").write_text(line)
+    assert "(pixels?)" in read_yolo(labels, photos).problems[0].message
 
 
 def test_a_set_of_four_corners_alone_is_noted(labels: Path, photos: Path) -> None:
