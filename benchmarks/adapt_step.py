@@ -27,7 +27,7 @@ from transformers import SamConfig, SamModel
 
 from wesam.batches.batch import Batch
 from wesam.methods.wesam import WesamObjective, WesamSettings
-from wesam.models.sam import SamSegmenter
+from wesam.models.segmenter import Segmenter
 from wesam.types import Prompts
 from wesam.updates.load import load_segmenter
 from wesam.updates.lora import LoraSettings, adapter_parameters, add_lora
@@ -36,18 +36,18 @@ from wesam.updates.lora import LoraSettings, adapter_parameters, add_lora
 ARMS = ("plain", "wesam", "wesam-cached", "wesam-bf16", "wesam-bf16-cached", "default", "default-single")
 
 
-def make_segmenter(model: str, precision: str, device: str) -> SamSegmenter:
+def make_segmenter(model: str, precision: str, device: str) -> Segmenter:
     if model == "vit-b-random":  # SAM ViT-B's architecture; random weights cost the same time
         torch.manual_seed(0)
         config = SamConfig(vision_config={"initializer_range": 0.02})
-        segmenter = SamSegmenter(SamModel(config), name=model, precision=precision).to(device)
+        segmenter = Segmenter(SamModel(config), name=model, precision=precision).to(device)
     else:
         segmenter = load_segmenter(model, device=device, precision=precision)
     add_lora(segmenter, LoraSettings(), seed=0)
     return segmenter
 
 
-def make_batch(segmenter: SamSegmenter, images: int, instances: int, device: str) -> Batch:
+def make_batch(segmenter: Segmenter, images: int, instances: int, device: str) -> Batch:
     generator = torch.Generator().manual_seed(0)
     size = segmenter.input_size
     corners = torch.rand(images * instances, 2, generator=generator) * size * 0.7
@@ -68,7 +68,7 @@ def make_batch(segmenter: SamSegmenter, images: int, instances: int, device: str
 class OurLoop:
     """The package's objective and optimiser, as the training loop drives them."""
 
-    def __init__(self, segmenter: SamSegmenter, settings: WesamSettings) -> None:
+    def __init__(self, segmenter: Segmenter, settings: WesamSettings) -> None:
         self.objective = WesamObjective(segmenter, settings)
         self.parameters = [parameter for _, parameter in adapter_parameters(segmenter)]
         self.optimiser = torch.optim.Adam(self.parameters, lr=1e-4, weight_decay=1e-4)

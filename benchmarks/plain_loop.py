@@ -13,15 +13,15 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from wesam.batches.batch import Batch
-from wesam.models.sam import SamSegmenter
+from wesam.models.segmenter import Segmenter
 from wesam.updates.lora import adapter_parameters
 
 
 class PlainLoop:
     """The anchor is a second copy of the network, as in the public code."""
 
-    def __init__(self, segmenter: SamSegmenter, learning_rate: float = 1e-4) -> None:
-        self.sam = segmenter.sam
+    def __init__(self, segmenter: Segmenter, learning_rate: float = 1e-4) -> None:
+        self.sam = segmenter.base
         self.input_size = segmenter.input_size
         with segmenter.anchor():
             self.anchor = copy.deepcopy(segmenter)
@@ -54,7 +54,7 @@ class PlainLoop:
             boxes = batch.prompts.boxes[batch.image_index == image]
             weak, strong = batch.weak[image : image + 1], batch.strong[image : image + 1]
             with torch.no_grad(), self.anchor.anchor():
-                anchor_features, anchor_masks, _, anchor_low = self.forward(self.anchor.sam, weak, boxes)
+                anchor_features, anchor_masks, _, anchor_low = self.forward(self.anchor.base, weak, boxes)
             teacher_features, teacher_masks, _, teacher_low = self.forward(self.sam, weak, boxes)
             _, student_masks, student_iou, _ = self.forward(self.sam, strong, boxes)
             target, anchor = (teacher_masks > 0).float(), (anchor_masks > 0).float()

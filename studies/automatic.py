@@ -26,7 +26,7 @@ from wesam.evaluation.automatic import PromptScore, score_prompts
 from wesam.evaluation.ground_truth import scorable, true_masks
 from wesam.generated.coco import write_coco
 from wesam.labels.check import load_samples
-from wesam.models.base import Segmenter
+from wesam.models.segmenter import Segmenter
 from wesam.types import Sample
 from wesam.updates.load import load_segmenter
 

@@ -14,14 +14,13 @@ the training images' own labels:
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 import numpy as np
 import torch
 import typer
 from rich.console import Console
-from torch import Tensor
 
 from studies.domain import Domain
 from studies.pack import Pack
@@ -32,7 +31,8 @@ from wesam.cli.console import reported
 from wesam.errors import WesamError
 from wesam.health.signals import area_drift
 from wesam.labels.check import load_samples
-from wesam.models.base import Segmenter
+from wesam.models.features import Features
+from wesam.models.segmenter import Segmenter
 from wesam.prompts.weak_labels import weak_labels
 from wesam.types import Sample
 from wesam.updates.load import load_segmenter
@@ -68,21 +68,24 @@ def measure(segmenter: Segmenter, samples: list[Sample], views: ViewSettings, se
 
 def _measure_view(segmenter: Segmenter, batch: Batch, generator: torch.Generator) -> Growth:
     with torch.no_grad():
-        features, strong = segmenter.encode(batch.weak), segmenter.encode(batch.strong)
+        encoded, strong = segmenter.encode(batch.weak), segmenter.encode(batch.strong)
+    features = encoded.pooled
     moved = features.clone().requires_grad_()
-    plain = segmenter.decode(moved, batch.prompts, batch.image_index)
+    plain = segmenter.decode(replace(encoded, pooled=moved), batch.prompts, batch.image_index)
     (uphill,) = torch.autograd.grad(plain.iou.mean(), moved)
     noise = torch.randn(features.shape, generator=generator) * features.std((2, 3), keepdim=True)
     valid = batch.valid.expand(len(batch.prompts), -1, -1)
 
-    def answer(changed: Tensor) -> tuple[float, float]:
+    def answer(changed: Features) -> tuple[float, float]:
         with torch.no_grad():
             found = segmenter.decode(changed, batch.prompts, batch.image_index)
         drift = area_drift(found.logits > 0, plain.logits > 0, valid)
         return float(drift.mean()), float((found.iou - plain.iou.detach()).mean())
 
-    confident, rise = answer(features + STEP * features.norm() * uphill / uphill.norm().clamp_min(1e-12))
-    return Growth(answer(strong)[0], answer(features + NOISE * noise)[0], confident, rise)
+    confident, rise = answer(
+        replace(encoded, pooled=features + STEP * features.norm() * uphill / uphill.norm().clamp_min(1e-12))
+    )
+    return Growth(answer(strong)[0], answer(replace(encoded, pooled=features + NOISE * noise))[0], confident, rise)
 
 
 def table(found: dict[str, list[Growth]]) -> str:

@@ -16,7 +16,6 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 from rich.console import Console
-from torch import Tensor
 
 from studies.pack import Pack
 from wesam import markdown
@@ -29,8 +28,8 @@ from wesam.frames.tiling import instance_extents, plan_crops
 from wesam.labels.check import load_samples
 from wesam.labels.images import read_sample
 from wesam.masks import Rle
-from wesam.models.base import Segmenter
 from wesam.models.inference import encode_view, inference
+from wesam.models.segmenter import Segmenter
 from wesam.prompts.coarse_mask import MaskFeeding
 from wesam.types import Instance, Sample
 from wesam.updates.load import load_segmenter
@@ -83,7 +82,7 @@ def compare_feedings(
         outlines = simulated_prompts(sample, "mask", seed)
         found: dict[str, list[Scored | None]] = {name: [None] * len(outlines) for name in scores}
         for crop, indices in plan_crops(sample.width, sample.height, instance_extents(outlines), tile, overlap):
-            geometry = Geometry(crop, segmenter.input_size)
+            geometry = Geometry(crop, segmenter.input)
             members = [outlines[index] for index in indices]
             cell = max(geometry.cropped) / segmenter.mask_grid
             for name, answers in _answers(segmenter, image, members, geometry, feedings):
@@ -104,7 +103,7 @@ def _answers(
 ) -> Iterable[tuple[str, list[Rle]]]:
     yield OUTLINE, [outline.rle for outline in outlines if outline.rle is not None]
     with inference(segmenter):
-        features: Tensor = encode_view(segmenter, image, geometry)
+        features = encode_view(segmenter, image, geometry)
         for name, feeding in feedings.items():
             predictions = decode_instances(segmenter, features, outlines, geometry, image.shape[:2], feeding)
             yield name, [prediction.rle for prediction in predictions]

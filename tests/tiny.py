@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from transformers import SamConfig, SamMaskDecoderConfig, SamModel, SamPromptEncoderConfig, SamVisionConfig
 
-from wesam.models.sam import SamSegmenter
+from wesam.models.segmenter import Segmenter
 
 
 def tiny_config(input_size: int = 64) -> SamConfig:
@@ -51,6 +51,6 @@ def tiny_sam(seed: int = 0, input_size: int = 64) -> SamModel:
     return model.eval()
 
 
-def tiny_segmenter(seed: int = 0, input_size: int = 64) -> SamSegmenter:
+def tiny_segmenter(seed: int = 0, input_size: int = 64) -> Segmenter:
     """`tiny_sam` behind the interface, in float32 on the CPU."""
-    return SamSegmenter(tiny_sam(seed, input_size), name="tiny")
+    return Segmenter(tiny_sam(seed, input_size), name="tiny")

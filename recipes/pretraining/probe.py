@@ -14,9 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 from transformers import SamModel
 
 from wesam.automatic.candidates import find_candidates
@@ -32,8 +30,9 @@ from wesam.generated.scenes import generate
 from wesam.labels.check import load_samples
 from wesam.labels.images import read_sample
 from wesam.masks import Rle, encode_mask
+from wesam.models.features import Features
 from wesam.models.inference import encode_view, inference
-from wesam.models.sam import SamSegmenter
+from wesam.models.segmenter import Segmenter
 from wesam.prompts.simulate import random_points, tight_box
 from wesam.types import Instance
 
@@ -94,7 +93,7 @@ def evaluate(
     swap: Swap = "right",
     most: int | None = None,
     seed: int = 0,
-    features: Sequence[Tensor] | None = None,
+    features: Sequence[Features] | None = None,
 ) -> Answers:
     """Asks for every instance, and scores the answers at the original resolution.
 
@@ -106,7 +105,7 @@ def evaluate(
         seed: of the points.
         features: of `embed`, to save asking the encoder again.
     """
-    segmenter = SamSegmenter(sam, name="probe")
+    segmenter = Segmenter(sam, name="probe")
     features = features or embed(sam, test)
     true: list[list[float]] = []
     predicted: list[list[float]] = []
@@ -114,7 +113,7 @@ def evaluate(
         for i, scene in enumerate(test):
             masks = _limited(scene, most, i)
             use = features[i if swap == "right" else (i + 1) % len(test)]
-            use = torch.zeros_like(use) if swap == "zeros" else use
+            use = use.zeros_like() if swap == "zeros" else use
             asked = _asked(masks, kind, np.random.default_rng(seed + i))
             answers = list(decode_instances(segmenter, use, asked, _whole(segmenter, scene), scene.image.shape[:2]))
             true.append([_iou(mask, answer.rle) for mask, answer in zip(masks, answers, strict=True)])
@@ -122,16 +121,16 @@ def evaluate(
     return Answers(true, predicted)
 
 
-def embed(sam: SamModel, test: Sequence[Scene]) -> list[Tensor]:
-    """Features of each scene, (1, C, g, g)."""
-    segmenter = SamSegmenter(sam, name="probe")
+def embed(sam: SamModel, test: Sequence[Scene]) -> list[Features]:
+    """Features of each scene."""
+    segmenter = Segmenter(sam, name="probe")
     with inference(segmenter):
         return [encode_view(segmenter, scene.image, _whole(segmenter, scene)) for scene in test]
 
 
 def automatic_recall(sam: SamModel, test: Sequence[Scene]) -> float:
     """Share of all instances, in percent, that the model finds without labels, at IoU 0.5 (`PROPOSALS`)."""
-    segmenter, settings = SamSegmenter(sam, name="probe"), PROPOSALS
+    segmenter, settings = Segmenter(sam, name="probe"), PROPOSALS
     found = [find_candidates(segmenter, scene.image, settings.grid) for scene in test]
     thresholds = choose_thresholds(found, settings)
     scores = []
@@ -166,9 +165,9 @@ def _asked(masks: NDArray[np.bool_], kind: Kind, generator: np.random.Generator)
     return [Instance(str(i), points=random_points(mask, generator, *counts)) for i, mask in enumerate(masks)]
 
 
-def _whole(segmenter: SamSegmenter, scene: Scene) -> Geometry:
+def _whole(segmenter: Segmenter, scene: Scene) -> Geometry:
     height, width = scene.image.shape[:2]
-    return Geometry((0, 0, width, height), segmenter.input_size)
+    return Geometry((0, 0, width, height), segmenter.input)
 
 
 def _iou(mask: NDArray[np.bool_], answer: Rle) -> float:

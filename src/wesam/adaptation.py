@@ -19,7 +19,7 @@ from wesam.labels.summary import tiny_object_hint
 from wesam.methods.registry import build_objective
 from wesam.methods.wesam import WesamSettings
 from wesam.models.fingerprint import fingerprint
-from wesam.models.sam import SamSegmenter
+from wesam.models.segmenter import Segmenter
 from wesam.prompts.weak_labels import PromptKind, weak_labels
 from wesam.training.automatic_labels import automatic_labels
 from wesam.training.config import RunConfig, make_config
@@ -206,7 +206,7 @@ def _prompt_of_truth(config: RunConfig) -> PromptKind:
 
 def _look_at_result(
     config: RunConfig,
-    segmenter: SamSegmenter,
+    segmenter: Segmenter,
     weak: Sequence[Sample],
     validation: Sequence[Sample] | None,
     folder: RunFolder,

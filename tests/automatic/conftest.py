@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import cv2
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
-from wesam.models.base import Segmenter
+from wesam.frames.input_format import InputFormat
+from wesam.models.features import Features
+from wesam.models.segmenter import Segmenter
 from wesam.types import MaskPrediction, MultimaskPrediction, Prompts
 
 
@@ -22,28 +21,26 @@ class PatchSegmenter(Segmenter):
     """
 
     name = "patch"
-    input_size = 64
-    feature_grid = 64
-    mask_grid = 64
-    pixel_mean = (0.5, 0.5, 0.5)
-    pixel_std = (0.25, 0.25, 0.25)
+    input = InputFormat(size=64, grid=64, mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25))
+    precision = "fp32"
 
     def __init__(self) -> None:
-        super().__init__()
+        nn.Module.__init__(self)  # there is no network of a family
+        self.network = nn.Module()
         self.weight = nn.Parameter(torch.ones(1))
         self.asked = 0
 
-    def encode(self, pixels: Tensor) -> Tensor:
+    def encode(self, pixels: Tensor) -> Features:
         assert not torch.is_grad_enabled()
-        return pixels.mean(1, keepdim=True)
+        return Features(pixels.mean(1, keepdim=True))
 
-    def decode(self, features: Tensor, prompts: Prompts, image_index: Tensor) -> MaskPrediction:
+    def decode(self, features: Features, prompts: Prompts, image_index: Tensor) -> MaskPrediction:
         raise NotImplementedError  # a grid asks for several masks
 
-    def decode_multimask(self, features: Tensor, prompts: Prompts, image_index: Tensor) -> MultimaskPrediction:
+    def decode_multimask(self, features: Features, prompts: Prompts, image_index: Tensor) -> MultimaskPrediction:
         assert prompts.points is not None
         self.asked += len(prompts)
-        bright = (features[0, 0] > 0).numpy().astype(np.uint8)
+        bright = (features.pooled[0, 0] > 0).numpy().astype(np.uint8)
         _, labels = cv2.connectedComponents(bright)
         logits = np.full((len(prompts), 3, 64, 64), -6.0, np.float32)
         for row, (x, y) in zip(logits, prompts.points[:, 0].tolist(), strict=True):
@@ -53,10 +50,6 @@ class PatchSegmenter(Segmenter):
                 row[1, bright > 0] = 0.5  # not stable: falls below 1
         iou = torch.tensor([0.9, 0.5, 0.1]).expand(len(prompts), 3) * self.weight.item()
         return MultimaskPrediction(torch.from_numpy(logits), iou)
-
-    @contextmanager
-    def anchor(self) -> Iterator[None]:
-        yield
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.automatic.conftest import PatchSegmenter, picture
+from tests.input_formats import padded
 from tests.tiny import tiny_segmenter
 from wesam.automatic import candidates as module
 from wesam.automatic.candidates import Candidates, find_candidates, point_grid
@@ -35,7 +36,7 @@ def test_every_answer_of_the_network_that_has_a_mask_is_kept_as_it_was() -> None
     """Masks at full size and scores are those of one uncut call, whatever chunks they came in."""
     segmenter = tiny_segmenter()
     image = np.random.default_rng(0).integers(0, 256, (48, 80, 3), dtype=np.uint8)
-    geometry = Geometry((0, 0, 80, 48), 64)
+    geometry = Geometry((0, 0, 80, 48), padded(64))
     points = point_grid(geometry.crop, 8)
     with torch.no_grad():
         features = encode_view(segmenter, image, geometry)
@@ -64,7 +65,7 @@ def test_every_answer_of_the_network_that_has_a_mask_is_kept_as_it_was() -> None
 def test_rounded_logits_give_the_same_masks_at_full_size(seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
     smooth = torch.nn.functional.interpolate(torch.randn(1, 3, 5, 5, generator=generator) * 8, 64, mode="bicubic")
-    geometry = Geometry((0, 0, 130, 90), 64)
+    geometry = Geometry((0, 0, 130, 90), padded(64))
     found = module._kept(MultimaskPrediction(smooth, torch.ones(1, 3)), torch.zeros(1, 2), geometry, 0, (130, 90), GRID)
     kept = found.mask_logits(np.arange(len(found)), 64)
     height = int(geometry.valid(64)[:, 0].sum())

@@ -19,7 +19,7 @@ from wesam.errors import WesamError
 from wesam.labels import images as images_module
 from wesam.labels.images import read_image
 from wesam.masks import encode_mask
-from wesam.models.base import Segmenter
+from wesam.models.segmenter import Segmenter
 from wesam.types import Instance, Sample
 
 CALM = PhotometricSettings(

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from wesam.frames.input_format import InputFormat
 from wesam.masks import encode_mask
-from wesam.models.base import Segmenter
+from wesam.models.features import Features
+from wesam.models.segmenter import Segmenter
 from wesam.types import Instance, MaskPrediction, MultimaskPrediction, Prompts, Sample
 
 
@@ -20,23 +19,21 @@ class BrightnessSegmenter(Segmenter):
     """Answers a box prompt with what is bright inside it. "Features" are the pixels, shrunk to the grid."""
 
     name = "brightness"
-    input_size = 64
-    feature_grid = 64
-    mask_grid = 64
-    pixel_mean = (0.5, 0.5, 0.5)
-    pixel_std = (0.25, 0.25, 0.25)
+    input = InputFormat(size=64, grid=64, mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25))
+    precision = "fp32"
 
     def __init__(self) -> None:
-        super().__init__()
+        nn.Module.__init__(self)  # there is no network of a family
+        self.network = nn.Module()
         self.weight = nn.Parameter(torch.ones(1))
         self.decoded: list[int] = []
 
-    def encode(self, pixels: Tensor) -> Tensor:
+    def encode(self, pixels: Tensor) -> Features:
         assert not torch.is_grad_enabled()
         assert not self.training
-        return pixels.mean(1, keepdim=True)
+        return Features(pixels.mean(1, keepdim=True))
 
-    def decode(self, features: Tensor, prompts: Prompts, image_index: Tensor) -> MaskPrediction:
+    def decode(self, features: Features, prompts: Prompts, image_index: Tensor) -> MaskPrediction:
         self.decoded.append(len(prompts))
         cells = torch.arange(self.mask_grid) + 0.5
         assert prompts.boxes is not None
@@ -44,15 +41,11 @@ class BrightnessSegmenter(Segmenter):
         across = (cells >= x0) & (cells <= x1)
         down = (cells >= y0) & (cells <= y1)
         inside = down[:, :, None] & across[:, None, :]
-        logits = torch.where(inside, features[image_index, 0] * self.weight, -1.0)
+        logits = torch.where(inside, features.pooled[image_index, 0] * self.weight, -1.0)
         return MaskPrediction(logits, torch.linspace(0.5, 1, len(prompts)))
 
-    def decode_multimask(self, features: Tensor, prompts: Prompts, image_index: Tensor) -> MultimaskPrediction:
+    def decode_multimask(self, features: Features, prompts: Prompts, image_index: Tensor) -> MultimaskPrediction:
         raise NotImplementedError  # nothing in this room asks for it
-
-    @contextmanager
-    def anchor(self) -> Iterator[None]:
-        yield
 
 
 def disc(height, width, x, y, radius):

@@ -18,7 +18,7 @@ def test_a_model_that_only_draws_into_boxes_is_unmasked(brightness, disc_samples
     looked = type(brightness).decode
 
     def blind(self, features, prompts, image_index):
-        answer = looked(self, torch.ones_like(features), prompts, image_index)
+        answer = looked(self, features.map(torch.ones_like), prompts, image_index)
         return MaskPrediction(answer.logits, answer.iou)
 
     monkeypatch.setattr(type(brightness), "decode", blind)

@@ -120,7 +120,7 @@ def test_tiles_overlap_as_in_adaptation():
 def test_an_object_with_clicks_alone_that_its_tile_cuts_off_is_asked_about_on_the_whole_image(brightness, tmp_path):
     class Bright(type(brightness)):
         def decode(self, features, prompts, image_index):
-            return MaskPrediction(features[image_index, 0], torch.ones(len(prompts)))
+            return MaskPrediction(features.pooled[image_index, 0], torch.ones(len(prompts)))
 
     sample = disc_sample(tmp_path, "large.png", (256, 256), [(100, 100, 60)])
     clicks = sample.with_instances([Instance("a", points=((100.0, 100.0, FOREGROUND),))])

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from tests.tiny import tiny_segmenter
-from wesam.models.sam import SamSegmenter
+from wesam.models.segmenter import Segmenter
 from wesam.types import Prompts
 from wesam.updates.lora import LoraSettings, adapter_parameters, add_lora
 
@@ -18,7 +18,7 @@ BOXES = Prompts(boxes=torch.tensor([[5.0, 6, 40, 50], [9, 9, 60, 30]]))
 
 def adapted_segmenter(
     target: Literal["qkv", "qv", "all-linear"] = "qkv", ranks: Literal["uniform", "rising", "falling"] = "uniform"
-) -> SamSegmenter:
+) -> Segmenter:
     segmenter = tiny_segmenter()
     source = encoded(segmenter)
     add_lora(segmenter, LoraSettings(target=target, ranks=ranks), seed=0)
@@ -28,12 +28,12 @@ def adapted_segmenter(
     return segmenter
 
 
-def encoded(segmenter: SamSegmenter) -> Tensor:
+def encoded(segmenter: Segmenter) -> Tensor:
     with torch.no_grad():
-        return segmenter.encode(PIXELS)
+        return segmenter.encode(PIXELS).pooled
 
 
-def assert_same_answers(got: SamSegmenter, expected: SamSegmenter) -> None:
+def assert_same_answers(got: Segmenter, expected: Segmenter) -> None:
     with torch.no_grad():
         answers = [s.decode(s.encode(PIXELS), BOXES, torch.arange(2)) for s in (got, expected)]
     torch.testing.assert_close(answers[0].logits, answers[1].logits, rtol=1e-4, atol=1e-5)

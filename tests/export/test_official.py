@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -52,7 +53,7 @@ def test_an_existing_path_is_only_replaced_on_request(tmp_path: Path) -> None:
 
 def test_other_pixel_statistics_cannot_be_told(tmp_path: Path) -> None:
     segmenter = tiny_segmenter()
-    segmenter.pixel_mean = (0.1, 0.2, 0.3)
+    segmenter.input = replace(segmenter.input, mean=(0.1, 0.2, 0.3))
     with pytest.raises(WesamError, match=r"pixel mean and std: expected .*0\.485.*, got .*0\.1"):
         export_official(segmenter, tmp_path / "out.pth")
     assert not (tmp_path / "out.pth").exists()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from tests.full_disk import full_disk
 from tests.tiny import tiny_sam
 from wesam.errors import WesamError
 from wesam.export.transformers import export_transformers
-from wesam.models.sam import SamSegmenter
+from wesam.models.segmenter import Segmenter
 from wesam.updates.load import load_segmenter
 
 
@@ -33,7 +34,7 @@ def test_export_answers_as_the_adapted_segmenter_does(tmp_path: Path, ranks: str
 
 def test_processor_has_the_models_size_and_statistics(tmp_path: Path) -> None:
     segmenter = adapted_segmenter()
-    segmenter.pixel_mean = (0.1, 0.2, 0.3)
+    segmenter.input = replace(segmenter.input, mean=(0.1, 0.2, 0.3))
     export_transformers(segmenter, tmp_path / "out")
     for processor in (SamProcessor, AutoProcessor):
         loaded = processor.from_pretrained(tmp_path / "out")
@@ -42,13 +43,13 @@ def test_processor_has_the_models_size_and_statistics(tmp_path: Path) -> None:
         assert image["pixel_values"].shape == (1, 3, 64, 64)
         expected = -torch.tensor([0.1, 0.2, 0.3]) / torch.tensor([0.229, 0.224, 0.225])
         torch.testing.assert_close(image["pixel_values"][0, :, 0, 0].float(), expected)
-    assert load_segmenter(tmp_path / "out", device="cpu").pixel_mean == (0.1, 0.2, 0.3)
+    assert load_segmenter(tmp_path / "out", device="cpu").input.mean == (0.1, 0.2, 0.3)
     assert "torchvision" not in sys.modules
 
 
 def test_an_existing_path_is_only_replaced_on_request(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    export_transformers(SamSegmenter(tiny_sam(seed=1), name="other"), out)
+    export_transformers(Segmenter(tiny_sam(seed=1), name="other"), out)
     segmenter = adapted_segmenter()
     with pytest.raises(WesamError, match="out: expected a path that does not exist yet"):
         export_transformers(segmenter, out)

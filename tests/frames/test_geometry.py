@@ -8,6 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tests.batches.scenes import noise_image
+from tests.input_formats import padded
 from wesam.frames import geometry as geometry_module
 from wesam.frames.geometry import Geometry
 
@@ -19,7 +20,7 @@ GRID = 16
 def geometries(draw: st.DrawFn, least: int = 1, most: int = 200) -> Geometry:
     x0, y0 = draw(st.integers(0, 30)), draw(st.integers(0, 30))
     width, height = draw(st.integers(least, most)), draw(st.integers(least, most))
-    return Geometry((x0, y0, x0 + width, y0 + height), SIZE, draw(st.booleans()), draw(st.booleans()))
+    return Geometry((x0, y0, x0 + width, y0 + height), padded(SIZE), draw(st.booleans()), draw(st.booleans()))
 
 
 @st.composite
@@ -69,20 +70,20 @@ def test_the_pixels_of_a_box_stay_the_pixels_of_the_box(data: st.DataObject, geo
 def test_a_point_stays_on_its_pixel(horizontal: bool, vertical: bool) -> None:
     image = np.zeros((40, SIZE, 3), np.uint8)
     image[11, 50] = 255
-    geometry = Geometry((0, 0, SIZE, 40), SIZE, horizontal, vertical)
+    geometry = Geometry((0, 0, SIZE, 40), padded(SIZE), horizontal, vertical)
     x, y = geometry.points(torch.tensor([50.0, 11.0])).long().tolist()
     assert geometry.image(image)[:, y, x].tolist() == [1, 1, 1]
 
 
 def test_coordinates_scale_as_in_sam() -> None:
-    geometry = Geometry((10, 20, 310, 220), 64)  # 300 x 200 -> 64 x 43 (42.67 rounded)
+    geometry = Geometry((10, 20, 310, 220), padded(64))  # 300 x 200 -> 64 x 43 (42.67 rounded)
     assert geometry.resized == (43, 64)
     expected = [[100 * 64 / 300, 50 * 43 / 200]]
     torch.testing.assert_close(geometry.points(torch.tensor([[110.0, 70.0]])), torch.tensor(expected))
 
 
 def test_absent_boxes_stay_absent() -> None:
-    geometry = Geometry((0, 0, 30, 20), SIZE, True, True)
+    geometry = Geometry((0, 0, 30, 20), padded(SIZE), True, True)
     boxes = torch.tensor([[1.0, 2, 3, 4], [float("nan")] * 4])
     for moved in (geometry.boxes(boxes), geometry.restore_boxes(boxes)):
         assert moved.isnan().all(1).tolist() == [False, True]
@@ -95,7 +96,7 @@ def test_absent_boxes_stay_absent() -> None:
 def slow_cover(mask: np.ndarray, geometry: Geometry, grid: int) -> torch.Tensor:
     """Pixel by pixel and cell by cell: the area of their overlap in the input frame."""
     (height, width), (new_height, new_width) = geometry.cropped, geometry.resized
-    cell = geometry.input_size / grid
+    cell = geometry.input.size / grid
     cover = torch.zeros(grid, grid, dtype=torch.float64)
     for row, column in np.argwhere(mask[geometry.crop[1] : geometry.crop[3], geometry.crop[0] : geometry.crop[2]]):
         left, top = column * new_width / width, row * new_height / height
@@ -115,7 +116,7 @@ def slow_cover(mask: np.ndarray, geometry: Geometry, grid: int) -> torch.Tensor:
 @pytest.mark.parametrize("flips", [(False, False), (True, False), (True, True)])
 @pytest.mark.parametrize("crop", [(0, 0, 40, 32), (3, 5, 53, 26), (2, 1, 9, 7)])
 def test_coverage_equals_the_oracle(crop: tuple[int, int, int, int], flips: tuple[bool, bool]) -> None:
-    geometry = Geometry(crop, 24, *flips)
+    geometry = Geometry(crop, padded(24), *flips)
     mask = np.random.default_rng(0).random((60, 110)) > 0.4
     torch.testing.assert_close(geometry.mask_to_grid(mask, 5), slow_cover(mask, geometry, 5))
 
@@ -131,7 +132,7 @@ def test_a_mask_keeps_its_area(data: st.DataObject, geometry: Geometry) -> None:
 
 
 def test_an_empty_mask_covers_nothing() -> None:
-    assert not Geometry((0, 0, 9, 9), SIZE).mask_to_grid(np.zeros((9, 9), bool), GRID).any()
+    assert not Geometry((0, 0, 9, 9), padded(SIZE)).mask_to_grid(np.zeros((9, 9), bool), GRID).any()
 
 
 @given(st.data(), geometries(least=20))
@@ -180,7 +181,7 @@ def test_pixels_equal_those_of_transformers(size: tuple[int, int]) -> None:
     )
     image = noise_image(*size)
     expected = processor(image, return_tensors="pt")
-    geometry = Geometry((0, 0, size[1], size[0]), SIZE)
+    geometry = Geometry((0, 0, size[1], size[0]), padded(SIZE))
     height, width = geometry.resized
     assert tuple(expected["reshaped_input_sizes"][0].tolist()) == (height, width)
     pixels = expected["pixel_values"][0].float()
@@ -194,7 +195,7 @@ def test_logits_come_back_as_in_transformers(size: tuple[int, int]) -> None:
     processing = pytest.importorskip(
         "transformers.models.sam.image_processing_pil_sam", reason="this transformers has no Pillow SAM processor"
     )
-    geometry = Geometry((0, 0, size[1], size[0]), SIZE)
+    geometry = Geometry((0, 0, size[1], size[0]), padded(SIZE))
     logits = torch.randn(3, GRID, GRID, generator=torch.Generator().manual_seed(0))
     expected = processing.SamImageProcessorPil().post_process_masks(
         [logits[None]], [size], [geometry.resized], binarize=False, pad_size={"height": SIZE, "width": SIZE}
@@ -203,7 +204,7 @@ def test_logits_come_back_as_in_transformers(size: tuple[int, int]) -> None:
 
 
 def test_logits_come_back_by_the_official_rule() -> None:
-    geometry = Geometry((7, 3, 107, 63), SIZE)
+    geometry = Geometry((7, 3, 107, 63), padded(SIZE))
     logits = torch.randn(2, GRID, GRID, generator=torch.Generator().manual_seed(0))
     square = F.interpolate(logits[None], (SIZE, SIZE), mode="bilinear", align_corners=False)
     expected = F.interpolate(square[..., :38, :64], (60, 100), mode="bilinear", align_corners=False)
@@ -212,13 +213,13 @@ def test_logits_come_back_by_the_official_rule() -> None:
 
 def test_mirrored_logits_come_back_upright() -> None:
     logits = torch.randn(2, GRID, GRID, generator=torch.Generator().manual_seed(0))
-    upright = Geometry((0, 0, 50, 50), SIZE).restore_logits(logits)
-    mirrored = Geometry((0, 0, 50, 50), SIZE, True, True).restore_logits(logits.flip(1, 2))
+    upright = Geometry((0, 0, 50, 50), padded(SIZE)).restore_logits(logits)
+    mirrored = Geometry((0, 0, 50, 50), padded(SIZE), True, True).restore_logits(logits.flip(1, 2))
     torch.testing.assert_close(mirrored, upright)
 
 
 def test_chunks_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
-    geometry = Geometry((0, 0, 50, 40), SIZE, True)
+    geometry = Geometry((0, 0, 50, 40), padded(SIZE), True)
     logits = torch.randn(5, GRID, GRID)
     whole = geometry.restore_logits(logits)
     monkeypatch.setattr(geometry_module, "_PIXELS_AT_ONCE", 2 * SIZE**2)
@@ -229,7 +230,7 @@ def test_chunks_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
 @given(st.data(), geometries(least=3, most=60))
 def test_a_mirrored_view_is_the_mirror_image(data: st.DataObject, geometry: Geometry) -> None:
     image = noise_image(100, 100)
-    upright = Geometry(geometry.crop, SIZE).image(image)
+    upright = Geometry(geometry.crop, padded(SIZE)).image(image)
     sides = [dim for dim, on in ((2, geometry.flip_horizontal), (1, geometry.flip_vertical)) if on]
     assert torch.equal(geometry.image(image), upright.flip(sides))
     assert tuple(upright.shape[1:]) == geometry.resized
@@ -241,11 +242,11 @@ def test_a_mirrored_view_is_the_mirror_image(data: st.DataObject, geometry: Geom
 @pytest.mark.parametrize("crop", [(0, 0, 0, 5), (5, 0, 3, 4), (-1, 0, 4, 4), (0, 4, 4, 4)])
 def test_refuses_an_impossible_crop(crop: tuple[int, int, int, int]) -> None:
     with pytest.raises(ValueError, match="crop"):
-        Geometry(crop, SIZE)
+        Geometry(crop, padded(SIZE))
 
 
 def test_refuses_an_image_smaller_than_the_crop() -> None:
-    geometry = Geometry((0, 0, 30, 20), SIZE)
+    geometry = Geometry((0, 0, 30, 20), padded(SIZE))
     with pytest.raises(ValueError, match="holds the crop"):
         geometry.image(np.zeros((20, 29, 3), np.uint8))
     with pytest.raises(ValueError, match="holds the crop"):
@@ -253,14 +254,14 @@ def test_refuses_an_image_smaller_than_the_crop() -> None:
 
 
 def test_refuses_other_shapes() -> None:
-    geometry = Geometry((0, 0, 30, 20), SIZE)
+    geometry = Geometry((0, 0, 30, 20), padded(SIZE))
     with pytest.raises(ValueError, match=r"\(N, m, m\)"):
         geometry.restore_logits(torch.zeros(4, 4))
     with pytest.raises(ValueError, match="boxes"):
         geometry.boxes(torch.zeros(2, 3))
-    with pytest.raises(ValueError, match="input_size"):
-        Geometry((0, 0, 3, 3), 0)
+    with pytest.raises(ValueError, match="size and grid"):
+        padded(0)
 
 
 def test_a_hair_thin_image_keeps_one_pixel() -> None:
-    assert Geometry((0, 0, 1, 3000), SIZE).resized == (SIZE, 1)
+    assert Geometry((0, 0, 1, 3000), padded(SIZE)).resized == (SIZE, 1)

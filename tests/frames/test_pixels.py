@@ -1,26 +1,19 @@
 import pytest
 import torch
 
-from tests.tiny import tiny_segmenter
-from wesam.frames.pixels import InputFormat, to_input
+from wesam.frames.input_format import InputFormat
+from wesam.frames.pixels import to_input
 
-FORMAT = InputFormat(input_size=8, mask_grid=2, pixel_mean=(0.4, 0.5, 0.6), pixel_std=(0.1, 0.2, 0.5))
+FORMAT = InputFormat(size=8, grid=2, mean=(0.4, 0.5, 0.6), std=(0.1, 0.2, 0.5))
 
 
 def test_normalises_then_pads_with_zeros_at_the_bottom_right() -> None:
     image = torch.rand(3, 5, 8)
     pixels = to_input(image, FORMAT)
     assert pixels.shape == (3, 8, 8)
-    for channel, (mean, std) in enumerate(zip(FORMAT.pixel_mean, FORMAT.pixel_std, strict=True)):
+    for channel, (mean, std) in enumerate(zip(FORMAT.mean, FORMAT.std, strict=True)):
         torch.testing.assert_close(pixels[channel, :5], (image[channel] - mean) / std)
     assert not pixels[:, 5:].any()
-
-
-def test_the_format_of_a_segmenter_stands_for_it() -> None:
-    segmenter = tiny_segmenter()
-    image = torch.rand(3, 64, 40)
-    assert InputFormat.of(segmenter).mask_grid == segmenter.mask_grid
-    assert torch.equal(to_input(image, segmenter), to_input(image, InputFormat.of(segmenter)))
 
 
 @pytest.mark.parametrize("shape", [(3, 9, 4), (1, 4, 4), (1, 3, 4, 4)])

@@ -17,7 +17,7 @@ from wesam.health.probe import HealthProbe, HealthSettings, Signals, split_sampl
 from wesam.health.signals import SIGNAL_NAMES
 from wesam.labels.check import load_samples
 from wesam.methods.anchor_cache import Anchor
-from wesam.models.base import Segmenter
+from wesam.models.segmenter import Segmenter
 from wesam.types import Instance, Sample
 from wesam.updates.lora import LoraSettings, add_lora
 

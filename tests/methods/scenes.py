@@ -8,14 +8,14 @@ import torch
 
 from tests.tiny import tiny_segmenter
 from wesam.batches.batch import Batch
-from wesam.models.sam import SamSegmenter
+from wesam.models.segmenter import Segmenter
 from wesam.types import Prompts
 from wesam.updates.lora import LoraSettings, adapter_parameters, add_lora
 
 INPUT, GRID = 64, 16
 
 
-def adapted_segmenter(seed: int = 0, drift: float = 0.1) -> SamSegmenter:
+def adapted_segmenter(seed: int = 0, drift: float = 0.1) -> Segmenter:
     """With a drift above 0 its answers differ from those of the source model."""
     segmenter = tiny_segmenter()
     add_lora(segmenter, LoraSettings(rank=2), seed=seed)

@@ -1,6 +1,7 @@
 import torch
 
 from wesam.methods.entries import Entries
+from wesam.models.features import Features
 
 
 def test_instances_come_first_then_a_background_an_image() -> None:
@@ -11,12 +12,12 @@ def test_instances_come_first_then_a_background_an_image() -> None:
     masks[2] = True  # covers its image: no background is left
     index, valid = torch.tensor([0, 0, 1]), torch.ones(2, 8, 8)
     entries = Entries(background=True, ignore_padding=True)
-    z, present = entries.pool(features, masks, index, valid)
+    z, present = entries.pool(Features(features), masks, index, valid)
     assert entries.image_index(index, 2).tolist() == [0, 0, 1, 0, 1]
     assert present.tolist() == [True, True, True, True, False]
     torch.testing.assert_close(z[3], torch.nn.functional.normalize(features[0, :, 1, 0], dim=0))
     without = Entries(background=False, ignore_padding=True)
-    assert torch.equal(without.pool(features, masks, index, valid)[0], z[:3])
+    assert torch.equal(without.pool(Features(features), masks, index, valid)[0], z[:3])
     assert torch.equal(without.image_index(index, 2), index)
 
 
@@ -25,7 +26,7 @@ def test_padding_is_pooled_only_where_it_counts() -> None:
     masks, valid = torch.ones(1, 8, 8, dtype=torch.bool), torch.ones(1, 8, 8)
     valid[:, 4:] = 0
     index = torch.tensor([0])
-    on_image, _ = Entries(background=False, ignore_padding=True).pool(features, masks, index, valid)
-    everywhere, _ = Entries(background=False, ignore_padding=False).pool(features, masks, index, valid)
+    on_image, _ = Entries(background=False, ignore_padding=True).pool(Features(features), masks, index, valid)
+    everywhere, _ = Entries(background=False, ignore_padding=False).pool(Features(features), masks, index, valid)
     torch.testing.assert_close(on_image[0], torch.nn.functional.normalize(features[0, :, 0].mean(1), dim=0))
     torch.testing.assert_close(everywhere[0], torch.nn.functional.normalize(features[0].mean((1, 2)), dim=0))

@@ -13,7 +13,7 @@ from wesam.batches.batch import Batch
 from wesam.errors import WesamError
 from wesam.methods.mask_choice import consistent_logits
 from wesam.methods.wesam import WesamObjective, WesamSettings
-from wesam.models.sam import SamSegmenter
+from wesam.models.segmenter import Segmenter
 from wesam.types import MaskPrediction, Prompts
 from wesam.updates.lora import adapter_parameters, adapter_state, load_adapter_state, use_adapter_weights
 
@@ -33,9 +33,7 @@ PAPER = MENDED.model_copy(
 )
 
 
-def slow_losses(
-    segmenter: SamSegmenter, teacher: dict[str, Tensor], batch: Batch, s: WesamSettings
-) -> dict[str, float]:
+def slow_losses(segmenter: Segmenter, teacher: dict[str, Tensor], batch: Batch, s: WesamSettings) -> dict[str, float]:
     """The formulas again, of single-mask outputs: image by image, prompt by prompt, in plain floats.
 
     Args:
@@ -49,7 +47,7 @@ def slow_losses(
         image = index[row]
         with use_adapter_weights(segmenter, weights):
             features = segmenter.encode(pixels[image : image + 1])
-            return features[0], segmenter.decode(features, batch.prompts[row : row + 1], torch.tensor([0]))
+            return features.pooled[0], segmenter.decode(features, batch.prompts[row : row + 1], torch.tensor([0]))
 
     own = adapter_state(segmenter)
     names = ("focal", "dice", "iou", "anchor", "anchor_agreement", "teacher_area", "predicted_iou")

@@ -10,8 +10,9 @@ from safetensors.torch import load_file, save_file
 from tests.tiny import tiny_sam, tiny_segmenter
 from wesam.errors import WesamError
 from wesam.models import load
+from wesam.models.families.shared import IMAGENET_MEAN, IMAGENET_STD
 from wesam.models.official import to_official
-from wesam.models.sam import SAM_PIXEL_MEAN, SAM_PIXEL_STD, SamSegmenter
+from wesam.models.segmenter import Segmenter
 from wesam.updates.load import load_segmenter
 from wesam.updates.lora import LoraSettings, adapter_parameters, add_lora, save_adapter
 
@@ -24,9 +25,9 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "model"
 
 
-def encoded(segmenter: SamSegmenter) -> torch.Tensor:
+def encoded(segmenter: Segmenter) -> torch.Tensor:
     with torch.no_grad():
-        return segmenter.encode(PIXELS)
+        return segmenter.encode(PIXELS).pooled
 
 
 def test_transformers_folder(folder: Path) -> None:
@@ -34,7 +35,7 @@ def test_transformers_folder(folder: Path) -> None:
         segmenter = load_segmenter(given, device="cpu")
         assert segmenter.name == str(folder)
         assert torch.equal(encoded(segmenter), encoded(tiny_segmenter()))
-    assert (segmenter.pixel_mean, segmenter.pixel_std) == (SAM_PIXEL_MEAN, SAM_PIXEL_STD)
+    assert (segmenter.input.mean, segmenter.input.std) == (IMAGENET_MEAN, IMAGENET_STD)
     assert not segmenter.training
     assert not any(parameter.requires_grad for parameter in segmenter.parameters())
 
@@ -50,8 +51,8 @@ def test_pixel_statistics_are_those_of_the_folder(folder: Path, file: str, neste
     settings = {"image_mean": [0.1, 0.2, 0.3], "image_std": [0.4, 0.5, 0.6]}
     (folder / file).write_text(json.dumps({"image_processor": settings} if nested else settings))
     segmenter = load_segmenter(folder, device="cpu")
-    assert segmenter.pixel_mean == (0.1, 0.2, 0.3)
-    assert segmenter.pixel_std == (0.4, 0.5, 0.6)
+    assert segmenter.input.mean == (0.1, 0.2, 0.3)
+    assert segmenter.input.std == (0.4, 0.5, 0.6)
 
 
 def test_half_precision_weights_become_float32(tmp_path: Path) -> None:

@@ -7,13 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pycocotools import mask as coco_mask
 
+from tests.input_formats import padded
 from wesam.frames.geometry import Geometry
 from wesam.prompts.build import build_prompts
 from wesam.prompts.coarse_mask import MaskFeeding
 from wesam.types import Instance
 
 GRID = 16
-WHOLE = Geometry((0, 0, 120, 80), 64)
+WHOLE = Geometry((0, 0, 120, 80), padded(64))
 
 
 def instance(name: str = "1", box: tuple | None = None, points: tuple = (), mask: tuple | None = None) -> Instance:
@@ -47,7 +48,7 @@ def test_points_are_padded_to_the_longest() -> None:
 
 
 def test_masks_become_sure_logits_on_the_grid() -> None:
-    geometry = Geometry((0, 0, 80, 80), 64)  # a cell of the grid is 5 x 5 pixels
+    geometry = Geometry((0, 0, 80, 80), padded(64))  # a cell of the grid is 5 x 5 pixels
     logits = build_prompts([instance(mask=(10, 20, 40, 42))], geometry, GRID).masks
     assert logits.shape == (1, GRID, GRID)
     inside = torch.zeros(GRID, GRID, dtype=torch.bool)
@@ -90,7 +91,7 @@ def test_each_instance_uses_all_it_has_and_lacks_the_rest() -> None:
 
 
 def test_the_crop_clips_boxes_and_drops_points() -> None:
-    crop = Geometry((40, 20, 80, 60), 40)  # scale 1
+    crop = Geometry((40, 20, 80, 60), padded(40))  # scale 1
     clicks = ((39.9, 30.0, 0), (40.0, 20.0, 1), (79.0, 59.0, 1), (80.0, 30.0, 0), (50.0, 60.0, 0))
     prompts = build_prompts([instance(box=(30, 30, 90, 50), points=clicks, mask=(0, 0, 50, 30))], crop, 40)
     torch.testing.assert_close(prompts.boxes, torch.tensor([[0.0, 10.0, 40.0, 30.0]]))
@@ -106,12 +107,12 @@ def test_the_crop_clips_boxes_and_drops_points() -> None:
 def test_nothing_inside_the_crop_is_a_bug_of_the_caller(outside: Instance) -> None:
     inside = instance("1", box=(50, 30, 60, 40))
     with pytest.raises(ValueError, match=r"instance 7: expected a label inside the crop \(40, 20, 80, 60\)"):
-        build_prompts([inside, outside], Geometry((40, 20, 80, 60), 40), GRID)
+        build_prompts([inside, outside], Geometry((40, 20, 80, 60), padded(40)), GRID)
 
 
 def test_one_label_inside_the_crop_is_enough() -> None:
     both = instance(box=(0, 0, 10, 10), points=((50.0, 30.0, 1),), mask=(0, 0, 10, 10))
-    prompts = build_prompts([both], Geometry((40, 20, 80, 60), 40), GRID)
+    prompts = build_prompts([both], Geometry((40, 20, 80, 60), padded(40)), GRID)
     assert prompts.boxes is None
     assert prompts.masks is None
     assert prompts.point_labels.tolist() == [[1]]
@@ -130,7 +131,7 @@ def test_box_points_and_mask_of_one_object_agree_in_every_view(
     x1, y1 = data.draw(st.integers(x0 + 8, 120)), data.draw(st.integers(y0 + 8, 80))
     left, top = data.draw(st.integers(0, x0)), data.draw(st.integers(0, y0))
     right, bottom = data.draw(st.integers(x1, 120)), data.draw(st.integers(y1, 80))
-    view = Geometry((left, top, right, bottom), 256, horizontal, vertical)
+    view = Geometry((left, top, right, bottom), padded(256), horizontal, vertical)
     x, y = data.draw(st.integers(x0, x1 - 1)), data.draw(st.integers(y0, y1 - 1))
 
     prompts = build_prompts([instance(box=(x0, y0, x1, y1), points=((x, y, 1),), mask=(x0, y0, x1, y1))], view, 64)

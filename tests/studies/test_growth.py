@@ -13,23 +13,23 @@ from tests.conftest import ImageSet
 from tests.tiny import tiny_segmenter
 from wesam.batches.dataset import ViewSettings
 from wesam.labels.check import load_samples
-from wesam.models.base import MaskPrediction
-from wesam.models.sam import SamSegmenter
-from wesam.types import Prompts
+from wesam.models.features import Features
+from wesam.models.segmenter import Segmenter
+from wesam.types import MaskPrediction, Prompts
 
 
 def test_masks_that_follow_the_predicted_iou_grow_with_it(image_set: ImageSet, monkeypatch: pytest.MonkeyPatch) -> None:
     samples, _ = load_samples(image_set.images, image_set.boxes)
     segmenter = tiny_segmenter().requires_grad_(False)
 
-    def decode(self: SamSegmenter, features: Tensor, prompts: Prompts, image_index: Tensor) -> MaskPrediction:
-        level = features.mean((1, 2, 3))[image_index]
+    def decode(self: Segmenter, features: Features, prompts: Prompts, image_index: Tensor) -> MaskPrediction:
+        level = features.pooled.mean((1, 2, 3))[image_index]
         # Half of the grid is mask at first, and a column more where the features say more.
         ramp = torch.linspace(-1, 1, self.mask_grid).expand(len(prompts), self.mask_grid, self.mask_grid)
         return MaskPrediction(logits=ramp + 20 * level[:, None, None], iou=level)
 
-    monkeypatch.setattr(SamSegmenter, "decode", decode)
-    monkeypatch.setattr(SamSegmenter, "encode", lambda self, pixels: torch.zeros(1, 2, 4, 4) + _CHECKER)
+    monkeypatch.setattr(Segmenter, "decode", decode)
+    monkeypatch.setattr(Segmenter, "encode", lambda self, pixels: Features(torch.zeros(1, 2, 4, 4) + _CHECKER))
     views = list(measure(segmenter, list(samples), ViewSettings()))
     assert len(views) == sum(bool(sample.instances) for sample in samples)
     for view in views:

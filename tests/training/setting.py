@@ -14,7 +14,7 @@ from tests.tiny import tiny_segmenter
 from wesam.batches.batch import Batch
 from wesam.labels.check import load_samples
 from wesam.methods.base import Objective
-from wesam.models.sam import SamSegmenter
+from wesam.models.segmenter import Segmenter
 from wesam.training.config import make_config
 from wesam.training.loop import TrainResult, make_accelerator, train
 from wesam.training.run_folder import RunFolder
@@ -27,7 +27,7 @@ class MeanFeature(Objective):
     """Lowers the mean of the features; no prompt is looked at."""
 
     def forward(self, batch: Batch) -> dict[str, torch.Tensor]:
-        return {"total": self.segmenter.encode(batch.weak).mean((1, 2, 3)).mean()}
+        return {"total": self.segmenter.encode(batch.weak).pooled.mean((1, 2, 3)).mean()}
 
 
 class MeanLogit(Objective):
@@ -55,7 +55,7 @@ class SmallRun:
         given = {"steps": 6, "selection": {"rule": "last"}, **FAST, **self.settings}
         self.config = make_config({**values, **given})
         self.folder = RunFolder(self.config.out)
-        self.segmenter: SamSegmenter = tiny_segmenter()
+        self.segmenter: Segmenter = tiny_segmenter()
         add_lora(self.segmenter, LoraSettings(), seed=0)
         self.method = self.objective(self.segmenter)
 

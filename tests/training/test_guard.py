@@ -27,14 +27,14 @@ class _Poisoned(MeanFeature):
 
     def forward(self, batch: Batch) -> dict[str, torch.Tensor]:
         factor = torch.tensor([self.poison if name == self.image else 1.0 for name in batch.sample_ids])
-        return {"total": (self.segmenter.encode(batch.weak).mean((1, 2, 3)) * factor).mean()}
+        return {"total": (self.segmenter.encode(batch.weak).pooled.mean((1, 2, 3)) * factor).mean()}
 
 
 class _BadGradient(MeanFeature):
     """A finite loss whose gradient is not: the root of 0."""
 
     def forward(self, batch: Batch) -> dict[str, torch.Tensor]:
-        feature = self.segmenter.encode(batch.weak).mean()
+        feature = self.segmenter.encode(batch.weak).pooled.mean()
         return {"total": (feature - feature.detach()).sqrt() if "3.png" in batch.sample_ids else feature}
 
 

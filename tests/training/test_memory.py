@@ -13,7 +13,7 @@ from tests.training.setting import MeanLogit, SmallRun
 from wesam.errors import WesamError
 from wesam.methods.base import Objective
 from wesam.methods.wesam import WesamObjective, WesamSettings
-from wesam.models.sam import SamSegmenter
+from wesam.models.segmenter import Segmenter
 from wesam.training.checkpoint import list_checkpoints
 from wesam.training.memory import MemoryGuard, is_out_of_memory
 from wesam.training.watch import HealthWatch
@@ -74,18 +74,18 @@ def test_work_that_fails_for_another_reason_is_not_tried_again() -> None:
 
 def limited(monkeypatch: pytest.MonkeyPatch, method: str, fits: Callable[..., bool], error: Exception) -> None:
     """Lets a method of the segmenter fail as if memory ended, unless its arguments fit."""
-    whole = getattr(SamSegmenter, method)
+    whole = getattr(Segmenter, method)
 
-    def with_limit(self: SamSegmenter, *arguments: Any) -> Any:
+    def with_limit(self: Segmenter, *arguments: Any) -> Any:
         if not fits(*arguments):
             raise error
         return whole(self, *arguments)
 
-    monkeypatch.setattr(SamSegmenter, method, with_limit)
+    monkeypatch.setattr(Segmenter, method, with_limit)
 
 
 class _Wesam(WesamObjective):
-    def __init__(self, segmenter: SamSegmenter) -> None:
+    def __init__(self, segmenter: Segmenter) -> None:
         super().__init__(segmenter, WesamSettings())
 
 
@@ -93,7 +93,7 @@ class _Wesam(WesamObjective):
 @pytest.mark.parametrize(
     ("method", "fits", "said"),
     [
-        ("_decode_chunk", lambda features, position, prompts, *_: len(prompts) <= 2, "takes 2 prompts at once"),
+        ("_decode_chunk", lambda features, prompts, *_: len(prompts) <= 2, "takes 2 prompts at once"),
         ("encode", lambda pixels: len(pixels) <= 2, "each batch of 4 images goes in"),
     ],
 )
@@ -137,7 +137,7 @@ def test_where_one_image_does_not_fit_the_checkpoint_stays(
 @pytest.mark.parametrize(
     ("method", "fits", "said"),
     [
-        ("_decode_chunk", lambda features, position, prompts, *_: len(prompts) <= 2, "takes 2 prompts at once"),
+        ("_decode_chunk", lambda features, prompts, *_: len(prompts) <= 2, "takes 2 prompts at once"),
         ("encode", lambda pixels: len(pixels) <= 1, "each batch of 3 views goes in 3 parts"),
     ],
 )

@@ -15,7 +15,7 @@ from transformers import SamModel
 
 from tests.tiny import tiny_sam, tiny_segmenter
 from wesam.errors import WesamError, WesamWarning
-from wesam.models.sam import SamSegmenter
+from wesam.models.segmenter import Segmenter
 from wesam.types import Prompts
 from wesam.updates.lora import (
     LoraSettings,
@@ -33,25 +33,25 @@ TARGETS = ["qkv", "qv", "all-linear"]
 PIXELS = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(1))
 
 
-def with_lora(target: str = "qkv", seed: int = 0, **settings: float | str) -> SamSegmenter:
+def with_lora(target: str = "qkv", seed: int = 0, **settings: float | str) -> Segmenter:
     segmenter = tiny_segmenter()
     add_lora(segmenter, LoraSettings.model_validate({"target": target} | settings), seed)
     return segmenter
 
 
-def loss_of(segmenter: SamSegmenter) -> Tensor:
+def loss_of(segmenter: Segmenter) -> Tensor:
     """Arbitrary and smooth; not a mere norm, which the encoder's last layer norm holds constant."""
-    return (segmenter.encode(PIXELS).tanh() - 0.5).square().mean()
+    return (segmenter.encode(PIXELS).pooled.tanh() - 0.5).square().mean()
 
 
-def gradients_of(segmenter: SamSegmenter, loss: Tensor) -> list[Tensor]:
+def gradients_of(segmenter: Segmenter, loss: Tensor) -> list[Tensor]:
     parameters = [parameter for _, parameter in adapter_parameters(segmenter)]
     gradients = torch.autograd.grad(loss, parameters)
     assert any(gradient.abs().max() > 1e-5 for gradient in gradients)
     return list(gradients)
 
 
-def train(segmenter: SamSegmenter, steps: int = 3) -> None:
+def train(segmenter: Segmenter, steps: int = 3) -> None:
     """Adam with weight decay."""
     optimiser = torch.optim.Adam([p for _, p in adapter_parameters(segmenter)], lr=1e-2, weight_decay=0.1)
     for _ in range(steps):
@@ -60,9 +60,9 @@ def train(segmenter: SamSegmenter, steps: int = 3) -> None:
         optimiser.step()
 
 
-def encoded(segmenter: SamSegmenter) -> Tensor:
+def encoded(segmenter: Segmenter) -> Tensor:
     with torch.no_grad():
-        return segmenter.encode(PIXELS)
+        return segmenter.encode(PIXELS).pooled
 
 
 def test_defaults_are_the_documented_ones() -> None:
@@ -204,11 +204,11 @@ def test_anchor_in_the_midst_of_a_step_leaves_gradients_alone() -> None:
 class QueryValueOracle:
     """The paper's update as it is written: theta + B_q A_q on queries, theta + B_v A_v on values."""
 
-    def __init__(self, segmenter: SamSegmenter, rank: int) -> None:
+    def __init__(self, segmenter: Segmenter, rank: int) -> None:
         self.segmenter = tiny_segmenter()
         self.factors: list[Tensor] = []
         state = adapter_state(segmenter)
-        layers = self.segmenter.sam.vision_encoder.layers
+        layers = self.segmenter.base.vision_encoder.layers
         for i, layer in enumerate(layers):
             name = f"base_model.model.vision_encoder.layers.{i}.attn.qkv"
             a_query, a_value = state[f"{name}.lora_A.weight"].split(rank)
@@ -237,7 +237,7 @@ def test_query_value_update_is_the_papers_two_updates() -> None:
     parameters = [parameter for _, parameter in adapter_parameters(segmenter)]
     optimisers = [torch.optim.Adam(weights, lr=1e-2, weight_decay=0.1) for weights in (parameters, oracle.factors)]
     for step in range(4):
-        answers = [segmenter.encode(PIXELS), oracle.segmenter.encode(PIXELS)]
+        answers = [segmenter.encode(PIXELS).pooled, oracle.segmenter.encode(PIXELS).pooled]
         torch.testing.assert_close(answers[0], answers[1], rtol=1e-4, atol=1e-4, msg=f"step {step}")
         for answer, optimiser in zip(answers, optimisers, strict=True):
             optimiser.zero_grad()
@@ -246,7 +246,7 @@ def test_query_value_update_is_the_papers_two_updates() -> None:
     assert not torch.allclose(encoded(segmenter), encoded(tiny_segmenter()), atol=1e-3)
 
 
-def _assert_structure(segmenter: SamSegmenter, ranks: list[int]) -> None:
+def _assert_structure(segmenter: Segmenter, ranks: list[int]) -> None:
     """`ranks`: of each of the two updates, in the first and in the second block."""
     factors = [value for name, value in adapter_state(segmenter).items() if "lora_B" in name]
     for factor, rank in zip(factors, ranks, strict=True):
@@ -392,7 +392,7 @@ def test_other_weights_for_a_while() -> None:
     addresses = [parameter.data_ptr() for _, parameter in adapter_parameters(student)]
     loss = loss_of(student)
     with use_adapter_weights(student, adapter_state(teacher)):
-        inside = student.encode(PIXELS)
+        inside = student.encode(PIXELS).pooled
     assert torch.equal(inside, expected)
     assert not inside.requires_grad
     assert torch.equal(encoded(student), own)
@@ -414,7 +414,7 @@ def test_other_weights_under_the_callers_autocast() -> None:
     with torch.autocast("cpu", torch.bfloat16):
         student.encode(PIXELS)
         with use_adapter_weights(student, adapter_state(teacher)):
-            assert torch.equal(student.encode(PIXELS), expected)
+            assert torch.equal(student.encode(PIXELS).pooled, expected)
         loss_of(student).backward()
     assert all(parameter.grad is not None for _, parameter in adapter_parameters(student))
 
@@ -493,7 +493,7 @@ def test_adapter_of_another_architecture_is_refused_by_name_and_shape(tmp_path: 
     config.vision_config = SamVisionConfig(
         **(config.vision_config.to_dict() | {"hidden_size": 48, "num_hidden_layers": 2})
     )
-    wider = SamSegmenter(SamModel(config), name="wider")
+    wider = Segmenter(SamModel(config), name="wider")
     add_lora(wider, LoraSettings(), seed=0)
     save_adapter(wider, tmp_path / "adapter")
     segmenter = tiny_segmenter()
@@ -517,7 +517,7 @@ def test_one_adapter_at_a_time(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("target", ["qkv", "all-linear"])
 def test_an_adapter_on_other_weights_than_its_own_is_told(tmp_path: Path, target: str) -> None:
-    segmenter = SamSegmenter(tiny_sam(), name="first")
+    segmenter = Segmenter(tiny_sam(), name="first")
     add_lora(segmenter, LoraSettings.model_validate({"target": target}), seed=0)
     save_adapter(segmenter, tmp_path / "adapter")
     with warnings.catch_warnings():

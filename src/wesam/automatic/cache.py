@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from wesam.automatic.settings import GridSettings
-    from wesam.models.base import Segmenter
+    from wesam.models.segmenter import Segmenter
     from wesam.types import Sample
 
 # Changes when the same question would be answered or written otherwise than before.

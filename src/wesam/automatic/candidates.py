@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from wesam.automatic.settings import GridSettings
     from wesam.frames.tiling import Crop
-    from wesam.models.base import Segmenter
+    from wesam.models.segmenter import Segmenter
     from wesam.types import MultimaskPrediction
 
 # Logits are kept in eighths up to about +-16. Where a mask ends depends on those near 0 alone, and all keep their sign.
@@ -109,7 +109,7 @@ def find_candidates(
     parts = []
     with inference(segmenter):
         for view, crop in enumerate(crops):
-            geometry = Geometry(crop, segmenter.input_size)
+            geometry = Geometry(crop, segmenter.input)
             features = encode_view(segmenter, image, geometry)
             for points in torch.split(point_grid(crop, settings.points_per_side), per_call):
                 asked = geometry.points(points)[:, None].to(features.device)
@@ -160,7 +160,7 @@ def _kept(
         level[y0:y1, x0:x1].reshape(-1)
         for level, (x0, y0, x1, y1) in zip(levels.cpu().numpy(), windows.tolist(), strict=True)
     ]
-    boxes = geometry.restore_boxes(bounds.float() * (geometry.input_size / grid))
+    boxes = geometry.restore_boxes(bounds.float() * (geometry.input.size / grid))
     x0, y0, x1, y1 = geometry.crop
     part_of_image = (x1 - x0) * (y1 - y0) / (size[0] * size[1])
     boxes = torch.minimum(torch.maximum(boxes, torch.tensor([x0, y0, x0, y0])), torch.tensor([x1, y1, x1, y1]))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from wesam.automatic.cache import CandidateCache
     from wesam.automatic.candidates import Candidates
-    from wesam.models.base import Segmenter
+    from wesam.models.segmenter import Segmenter
 
 
 @dataclass(frozen=True)

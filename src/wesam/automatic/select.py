@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from wesam.automatic.candidates import Candidates
     from wesam.automatic.settings import AutomaticSettings
-    from wesam.models.base import Segmenter
+    from wesam.models.segmenter import Segmenter
 
 
 # Share of the image that the box of a mask covers at least if the mask reaches around the image.
@@ -124,7 +124,7 @@ def _full_size(
     for view in np.unique(candidates.view[indices]):
         members = indices[candidates.view[indices] == view]
         x0, y0, x1, y1 = candidates.crops[view].tolist()
-        geometry = Geometry((x0, y0, x1, y1), segmenter.input_size)
+        geometry = Geometry((x0, y0, x1, y1), segmenter.input)
         encoded = full_size_masks(candidates.mask_logits(members, segmenter.mask_grid), geometry, size)
         masks.update((index, rle) for index, rle in zip(members.tolist(), encoded, strict=True) if coco_mask.area(rle))
     return masks

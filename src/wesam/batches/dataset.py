@@ -15,7 +15,7 @@ from wesam.batches.batch import Batch
 from wesam.batches.photometric import PhotometricSettings, strong_view
 from wesam.errors import WesamError
 from wesam.frames.geometry import Geometry
-from wesam.frames.pixels import InputFormat, to_input
+from wesam.frames.pixels import to_input
 from wesam.frames.tiling import instance_extents, plan_crops
 from wesam.labels.images import read_sample
 from wesam.prompts.build import build_prompts, outline_distances
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from wesam.batches.sampler import Key
     from wesam.frames.tiling import Crop
-    from wesam.models.base import Segmenter
+    from wesam.models.segmenter import Segmenter
     from wesam.types import Instance, Sample
 
 # Resized 8-bit pixels that a process keeps, so that a small set is decoded once and not once an epoch. Measured: an
@@ -120,7 +120,7 @@ class TargetDataset(Dataset[ViewItem]):
         seed: int,
         masks: Sequence[Sample] | None = None,
     ) -> None:
-        self._format = InputFormat.of(segmenter)
+        self._format = segmenter.input
         self._settings = settings
         self._seed = seed
         self._kept: dict[int, Tensor] = {}
@@ -165,14 +165,14 @@ class TargetDataset(Dataset[ViewItem]):
     ) -> ViewItem:
         epoch, index = key
         look, settings = self._looks[index], self._settings
-        geometry = Geometry(look.crop, self._format.input_size, flip_horizontal=horizontal, flip_vertical=vertical)
+        geometry = Geometry(look.crop, self._format, flip_horizontal=horizontal, flip_vertical=vertical)
         chosen = look.groups[epoch % len(look.groups)]
         image = geometry.from_resized(self._resized(index, geometry))
         weak = to_input(image, self._format)
         instances = [look.instances[number] for number in chosen]
         masks = None
         if look.masks is not None:
-            grids = [geometry.mask_to_grid(look.masks[number].mask(), self._format.mask_grid) for number in chosen]
+            grids = [geometry.mask_to_grid(look.masks[number].mask(), self._format.grid) for number in chosen]
             masks = torch.stack([visible_cover(grid) >= _COVERED for grid in grids]).float()
         return ViewItem(
             key=_key(look.sample, geometry),
@@ -180,10 +180,10 @@ class TargetDataset(Dataset[ViewItem]):
             geometry=geometry,
             weak=weak,
             strong=to_input(strong_view(image, settings.photometric, generator), self._format) if strong else weak,
-            prompts=build_prompts(instances, geometry, self._format.mask_grid),
+            prompts=build_prompts(instances, geometry, self._format.grid),
             instance_ids=tuple(instance.id for instance in instances),
-            valid=geometry.valid(self._format.mask_grid),
-            outlines=outline_distances(instances, geometry, self._format.mask_grid),
+            valid=geometry.valid(self._format.grid),
+            outlines=outline_distances(instances, geometry, self._format.grid),
             masks=masks,
         )
 

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from pydantic import BaseModel, ConfigDict
-from torch import Tensor
 
 from wesam.errors import WesamError
 from wesam.evaluation.ground_truth import scorable, simulated_prompts, true_masks
@@ -18,8 +16,9 @@ from wesam.evaluation.metrics import mask_overlap, mean_over_images
 from wesam.evaluation.predict import decode_instances
 from wesam.frames.geometry import Geometry
 from wesam.labels.images import read_sample
-from wesam.models.base import Segmenter
+from wesam.models.features import Features
 from wesam.models.inference import encode_view, inference
+from wesam.models.segmenter import Segmenter
 from wesam.prompts.weak_labels import PromptKind
 from wesam.types import Sample
 
@@ -68,18 +67,18 @@ def embedding_swap(
         before = _features(segmenter, samples[-1])
         for sample in samples:
             own = _features(segmenter, sample)
-            variants = {"own": own, "other": before, "zeros": torch.zeros_like(own)}
+            variants = {"own": own, "other": before, "zeros": own.zeros_like()}
             for name, features in variants.items():
                 scores[name].append(_ious(segmenter, sample, features, prompt, seed))
             before = own
     return EmbeddingSwap(**{name: mean_over_images(images) for name, images in scores.items()})
 
 
-def _features(segmenter: Segmenter, sample: Sample) -> Tensor:
+def _features(segmenter: Segmenter, sample: Sample) -> Features:
     return encode_view(segmenter, read_sample(sample), _whole(segmenter, sample))
 
 
-def _ious(segmenter: Segmenter, sample: Sample, features: Tensor, prompt: PromptKind, seed: int) -> list[float]:
+def _ious(segmenter: Segmenter, sample: Sample, features: Features, prompt: PromptKind, seed: int) -> list[float]:
     prompted = simulated_prompts(sample, prompt, seed)
     size = (sample.height, sample.width)
     answers = decode_instances(segmenter, features, prompted, _whole(segmenter, sample), size)
@@ -87,4 +86,4 @@ def _ious(segmenter: Segmenter, sample: Sample, features: Tensor, prompt: Prompt
 
 
 def _whole(segmenter: Segmenter, sample: Sample) -> Geometry:
-    return Geometry((0, 0, sample.width, sample.height), segmenter.input_size)
+    return Geometry((0, 0, sample.width, sample.height), segmenter.input)

@@ -15,8 +15,7 @@ from wesam.evaluation.scores import Evaluation, Method, image_score, method_scor
 from wesam.evaluation.trivial import TRIVIAL_ANSWERS
 from wesam.labels.images import read_sample
 from wesam.masks import Rle, encode_mask
-from wesam.models.base import Segmenter
-from wesam.models.sam import SamSegmenter
+from wesam.models.segmenter import Segmenter
 from wesam.prompts.weak_labels import PromptKind
 from wesam.types import Instance, Sample
 from wesam.updates.lora import adapter_parameters
@@ -108,7 +107,7 @@ def network_answers(
         return [prediction.rle for prediction in predict_image(segmenter, image, prompted, tile, overlap)]
 
     answers: dict[Method, list[Rle]] = {}
-    adapted = isinstance(segmenter, SamSegmenter) and bool(adapter_parameters(segmenter))
+    adapted = bool(adapter_parameters(segmenter))
     if compare_source or not adapted:
         with segmenter.anchor():
             answers["source"] = masks()

@@ -10,15 +10,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
-from torch import Tensor
 
 from wesam.evaluation.predictions import prediction_folder
 from wesam.frames.geometry import Geometry
 from wesam.frames.tiling import Crop, check_tiles, instance_extents, is_cut_off, plan_crops
 from wesam.labels.images import read_sample
 from wesam.masks import Rle
-from wesam.models.base import Segmenter
+from wesam.models.features import Features
 from wesam.models.inference import encode_view, full_size_masks, inference
+from wesam.models.segmenter import Segmenter
 from wesam.prompts.build import build_prompts
 from wesam.prompts.coarse_mask import MaskFeeding
 from wesam.prompts.weak_labels import PromptKind, weak_labels
@@ -122,7 +122,7 @@ def predict_image(
     answers: dict[int, Prediction] = {}
 
     def ask(crop: Crop, indices: list[int]) -> None:
-        geometry = Geometry(crop, segmenter.input_size)
+        geometry = Geometry(crop, segmenter.input)
         features = encode_view(segmenter, image, geometry)
         members = [instances[index] for index in indices]
         found = decode_instances(segmenter, features, members, geometry, (height, width))
@@ -141,7 +141,7 @@ def predict_image(
 
 def decode_instances(
     segmenter: Segmenter,
-    features: Tensor,
+    features: Features,
     instances: Sequence[Instance],
     geometry: Geometry,
     size: tuple[int, int],
@@ -150,7 +150,7 @@ def decode_instances(
     """The masks of instances from the features of one view.
 
     Args:
-        features: (1, C, g, g), of `encode_view` with the same geometry.
+        features: of `encode_view` with the same geometry.
         instances: labels in the image frame.
         size: height and width of the whole image.
         feeding: what masks among the labels are given as; None for the default.

@@ -18,7 +18,7 @@ from wesam.evaluation.scores import Evaluation
 from wesam.labels.files import mark_as_output
 from wesam.labels.images import read_sample
 from wesam.masks import Rle
-from wesam.models.base import Segmenter
+from wesam.models.segmenter import Segmenter
 from wesam.prompts.weak_labels import PromptKind, weak_labels
 from wesam.types import Sample
 

@@ -8,12 +8,13 @@ import torch
 
 from wesam.atomic import replaced_file
 from wesam.errors import WesamError
+from wesam.models.families.shared import IMAGENET_MEAN, IMAGENET_STD
 from wesam.models.official import to_official
-from wesam.models.sam import SAM_PIXEL_MEAN, SAM_PIXEL_STD, SamSegmenter
+from wesam.models.segmenter import Segmenter
 from wesam.updates.lora import merged_model
 
 
-def export_official(segmenter: SamSegmenter, out: str | Path, overwrite: bool = False) -> None:
+def export_official(segmenter: Segmenter, out: str | Path, overwrite: bool = False) -> None:
     """Writes the tensors under their original names with the adapter merged; the segmenter stays as it is.
 
     A model that was read from an original `.pth` and not adapted gives the same tensors back.
@@ -25,11 +26,11 @@ def export_official(segmenter: SamSegmenter, out: str | Path, overwrite: bool = 
     out = Path(out)
     if out.is_dir() or (out.exists() and not overwrite):
         raise WesamError(f"{out}: expected a path that does not exist yet, got one that does (see overwrite)")
-    statistics = (tuple(segmenter.pixel_mean), tuple(segmenter.pixel_std))
-    if statistics != (SAM_PIXEL_MEAN, SAM_PIXEL_STD):
+    statistics = (tuple(segmenter.input.mean), tuple(segmenter.input.std))
+    if statistics != (IMAGENET_MEAN, IMAGENET_STD):
         raise WesamError(
             f"the original SAM format cannot hold this model: pixel mean and std: "
-            f"expected {(SAM_PIXEL_MEAN, SAM_PIXEL_STD)}, got {statistics}"
+            f"expected {(IMAGENET_MEAN, IMAGENET_STD)}, got {statistics}"
         )
     state = to_official(merged_model(segmenter))
     try:

@@ -9,7 +9,7 @@ from transformers.models.sam.image_processing_pil_sam import SamImageProcessorPi
 
 from wesam.atomic import replaced_folder
 from wesam.errors import WesamError
-from wesam.models.sam import SamSegmenter
+from wesam.models.segmenter import Segmenter
 from wesam.untrusted import read_json
 from wesam.updates.lora import merged_model
 
@@ -17,7 +17,7 @@ from wesam.updates.lora import merged_model
 _FILES = frozenset({"config.json", "model.safetensors", "preprocessor_config.json"})
 
 
-def export_transformers(segmenter: SamSegmenter, out: str | Path, overwrite: bool = False) -> None:
+def export_transformers(segmenter: Segmenter, out: str | Path, overwrite: bool = False) -> None:
     """Writes a plain `SamModel` with the adapter merged, and its processor; the segmenter stays as it is.
 
     `SamModel.from_pretrained(out)` and `SamProcessor.from_pretrained(out)` load it.
@@ -37,8 +37,8 @@ def export_transformers(segmenter: SamSegmenter, out: str | Path, overwrite: boo
         pad_size={"height": side, "width": side},
         mask_size={"longest_edge": mask_side},
         mask_pad_size={"height": mask_side, "width": mask_side},
-        image_mean=list(segmenter.pixel_mean),
-        image_std=list(segmenter.pixel_std),
+        image_mean=list(segmenter.input.mean),
+        image_std=list(segmenter.input.std),
         processor_class="SamProcessor",
     )
     try:

@@ -23,6 +23,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
+from wesam.frames.input_format import InputFormat
 from wesam.masks import mask_window
 
 if TYPE_CHECKING:
@@ -38,15 +39,15 @@ class Geometry:
 
     Attributes:
         crop: ``(x0, y0, x1, y1)`` pixel edges in the image frame; ``(0, 0, width, height)`` is all of it.
-        input_size: side S of the encoder's square input, in pixels.
+        input: how large the encoder's square input is, and how the crop is laid on it.
         flip_horizontal, flip_vertical: whether the resized crop is mirrored left-right, top-bottom.
 
     Raises:
-        ValueError: if the crop is empty, starts at a negative pixel, or `input_size` is below 1.
+        ValueError: if the crop is empty or starts at a negative pixel.
     """
 
     crop: tuple[int, int, int, int]
-    input_size: int
+    input: InputFormat
     flip_horizontal: bool = False
     flip_vertical: bool = False
 
@@ -54,8 +55,6 @@ class Geometry:
         x0, y0, x1, y1 = self.crop
         if not (0 <= x0 < x1 and 0 <= y0 < y1):
             raise ValueError(f"expected crop 0 <= x0 < x1 and 0 <= y0 < y1, got {self.crop}")
-        if self.input_size < 1:
-            raise ValueError(f"expected input_size of at least 1, got {self.input_size}")
 
     @property
     def cropped(self) -> tuple[int, int]:
@@ -65,9 +64,11 @@ class Geometry:
 
     @property
     def resized(self) -> tuple[int, int]:
-        """Height and width of the resized crop: the longest side is `input_size` (SAM's rounding)."""
+        """Height and width of the resized crop: padded, the longest side is the input's (SAM's rounding)."""
+        if self.input.fit == "stretch":
+            return self.input.size, self.input.size
         height, width = self.cropped
-        scale = self.input_size / max(height, width)
+        scale = self.input.size / max(height, width)
         # SAM's rule gives 0 for the short side of a hair-thin image; one pixel is the least that can be seen.
         return max(1, int(height * scale + 0.5)), max(1, int(width * scale + 0.5))
 
@@ -151,19 +152,21 @@ class Geometry:
             ys = slice(height - ys.stop, height - ys.start)
         if self.flip_horizontal:
             xs = slice(width - xs.stop, width - xs.start)
-        down = _cell_overlap(height, new_height, self.input_size, grid)[:, ys]
-        across = _cell_overlap(width, new_width, self.input_size, grid)[:, xs]
+        down = _cell_overlap(height, new_height, self.input.size, grid)[:, ys]
+        across = _cell_overlap(width, new_width, self.input.size, grid)[:, xs]
         return (down @ cover @ across.T).clamp_(max=1)
 
     def valid(self, grid: int) -> Tensor:
         """(m, m) float32: 1 where a cell lies on the image (half its width and height at least), else 0."""
-        height, width = (max(1, int(side * grid / self.input_size + 0.5)) for side in self.resized)
+        height, width = (max(1, int(side * grid / self.input.size + 0.5)) for side in self.resized)
         valid = torch.zeros(grid, grid)
         valid[:height, :width] = 1
         return valid
 
     def restore_logits(self, logits: Tensor) -> Tensor:
-        """Mask logits back on the crop's own pixels: the official SAM's `postprocess_masks`, mirrored back.
+        """Mask logits back on the crop's own pixels: the official `postprocess_masks`, mirrored back.
+
+        SAM enlarges them to the padded input, cuts the padding off and resizes; SAM 2, which stretches, resizes once.
 
         The masks pass in chunks, so that beside the answer only a bounded number of padded squares is held.
 
@@ -175,17 +178,22 @@ class Geometry:
         """
         if logits.ndim != 3:
             raise ValueError(f"expected logits (N, m, m), got {tuple(logits.shape)}")
-        height, width = self.resized
         restored = logits.new_empty(len(logits), *self.cropped)
-        chunk = max(1, _PIXELS_AT_ONCE // self.input_size**2)
+        chunk = max(1, _PIXELS_AT_ONCE // self.input.size**2)
         for start in range(0, len(logits), chunk):
-            part = logits[start : start + chunk, None]
-            square = F.interpolate(part, (self.input_size, self.input_size), mode="bilinear", align_corners=False)
-            on_image = self._flip(square[..., :height, :width])
+            on_image = self._flip(self._without_padding(logits[start : start + chunk, None]))
             restored[start : start + chunk] = F.interpolate(
                 on_image, self.cropped, mode="bilinear", align_corners=False
             )[:, 0]
         return restored
+
+    def _without_padding(self, logits: Tensor) -> Tensor:
+        """(n, 1, m, m) logits over the whole input to those on the resized crop alone."""
+        if self.input.fit == "stretch":
+            return logits
+        height, width = self.resized
+        square = F.interpolate(logits, (self.input.size, self.input.size), mode="bilinear", align_corners=False)
+        return square[..., :height, :width]
 
     def _flip(self, pixels: Tensor) -> Tensor:
         """Mirrors (..., h, w); its own inverse."""

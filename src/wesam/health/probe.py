@@ -26,8 +26,9 @@ from wesam.losses.contrastive import pool_features
 from wesam.losses.iou import mask_iou
 from wesam.methods.anchor import AnchorBranch
 from wesam.methods.entries import Entries
-from wesam.models.base import Segmenter
+from wesam.models.features import Features
 from wesam.models.inference import inference
+from wesam.models.segmenter import Segmenter
 from wesam.models.stability import stability_score
 from wesam.types import Prompts, Sample
 
@@ -170,7 +171,7 @@ class HealthProbe:
 
         anchor = self._anchor(segmenter, batch).masks
         views = torch.cat([batch.weak, mirrored.weak[None].to(device), batch.strong])
-        features = torch.cat([segmenter.encode(part) for part in views.tensor_split(parts)])
+        features = Features.cat([segmenter.encode(part) for part in views.tensor_split(parts)])
         image = torch.arange(VIEWS, device=device).repeat_interleave(count)
         looks = segmenter.decode(features, Prompts.cat([prompts, mirrored.prompts.to(device), prompts]), image)
         upright, flipped, strong = looks[:count], looks[count : 2 * count], looks[2 * count :]
@@ -182,7 +183,7 @@ class HealthProbe:
             torch.zeros(3 * count, dtype=torch.long, device=device),
         )
         from_box, from_point, from_mask = (again.logits > 0).chunk(3)
-        z, present = pool_features(features[:1], masks & (valid > 0), batch.image_index)
+        z, present = pool_features(features.pooled[:1], masks & (valid > 0), batch.image_index)
         return {
             "anchor_agreement": anchor_agreement(masks, anchor, valid),
             "flip_agreement": mask_iou(masks, unflipped, valid),

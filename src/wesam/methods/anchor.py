@@ -9,7 +9,7 @@ from wesam.batches.batch import Batch
 from wesam.methods.anchor_cache import Anchor, AnchorCache
 from wesam.methods.entries import Entries
 from wesam.methods.mask_choice import Granularity, consistent_logits
-from wesam.models.base import Segmenter
+from wesam.models.segmenter import Segmenter
 
 
 class AnchorBranch:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from wesam.batches.batch import Batch
 from wesam.errors import WesamError
-from wesam.models.sam import SamSegmenter
+from wesam.models.segmenter import Segmenter
 from wesam.updates.lora import adapter_state
 
 
@@ -26,7 +26,7 @@ class Objective(nn.Module, ABC):
     trainable: bool = True
     progress: float = 0.0
 
-    def __init__(self, segmenter: SamSegmenter) -> None:
+    def __init__(self, segmenter: Segmenter) -> None:
         super().__init__()
         self.segmenter = segmenter
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from wesam.errors import WesamError
-from wesam.models.sam import SamSegmenter
+from wesam.models.segmenter import Segmenter
 from wesam.updates.lora import adapter_parameters, use_adapter_weights
 
 
@@ -24,7 +24,7 @@ class EmaAdapter(nn.Module):
         decay: share of the old average that each update keeps, in [0, 1).
     """
 
-    def __init__(self, segmenter: SamSegmenter, decay: float) -> None:
+    def __init__(self, segmenter: Segmenter, decay: float) -> None:
         super().__init__()
         self.decay = decay
         # Names of weights hold dots, which names of buffers must not.
@@ -37,12 +37,12 @@ class EmaAdapter(nn.Module):
         """The averages themselves (no copies), under the names of `adapter_parameters`."""
         return {name: self.get_buffer(buffer) for name, buffer in self._buffer_of.items()}
 
-    def teaching(self, segmenter: SamSegmenter) -> AbstractContextManager[None]:
+    def teaching(self, segmenter: Segmenter) -> AbstractContextManager[None]:
         """Within this context the segmenter runs, without gradients, on the averaged weights."""
         return use_adapter_weights(segmenter, self.weights())
 
     @torch.no_grad()
-    def update(self, segmenter: SamSegmenter) -> None:
+    def update(self, segmenter: Segmenter) -> None:
         """``average <- decay * average + (1 - decay) * weights``."""
         averages = self.weights()
         for name, parameter in adapter_parameters(segmenter):

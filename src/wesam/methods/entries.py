@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from wesam.losses.contrastive import background_masks, pool_features
+from wesam.models.features import Features
 
 
 @dataclass(frozen=True)
@@ -22,11 +23,11 @@ class Entries:
     background: bool
     ignore_padding: bool
 
-    def pool(self, features: Tensor, masks: Tensor, image_index: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
+    def pool(self, features: Features, masks: Tensor, image_index: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
         """Pools features under the masks of one branch.
 
         Args:
-            features: (B, C, g, g) of that branch.
+            features: of that branch.
             masks: (N, m, m) bool of that branch.
             image_index: (N,) int64, which of the B images each mask belongs to.
             valid: (B, m, m), 1 on the image and 0 on padding.
@@ -38,7 +39,7 @@ class Entries:
             masks = masks & (valid[image_index] > 0)
         if self.background:
             masks = torch.cat([masks, background_masks(masks, image_index, valid)])
-        return pool_features(features, masks, self.image_index(image_index, len(valid)))
+        return pool_features(features.pooled, masks, self.image_index(image_index, len(valid)))
 
     def image_index(self, image_index: Tensor, images: int) -> Tensor:
         """(M,) int64, which image each entry belongs to, from that of the instances (N,)."""

@@ -9,7 +9,7 @@ from torch import Tensor
 from wesam.batches.batch import Batch
 from wesam.losses.partial import partial_cross_entropy
 from wesam.losses.projection import interval_cover
-from wesam.models.base import Segmenter
+from wesam.models.segmenter import Segmenter
 from wesam.types import BACKGROUND, FOREGROUND, NOT_A_POINT
 
 

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from wesam.methods.label_knowledge import values_at
-from wesam.models.base import Segmenter
+from wesam.models.features import Features
+from wesam.models.segmenter import Segmenter
 from wesam.types import FOREGROUND, NOT_A_POINT, Prompts
 
 Granularity = Literal["single", "label"]
@@ -20,7 +21,7 @@ _MARGIN = 0.05
 def consistent_logits(
     single: Tensor,
     segmenter: Segmenter,
-    features: Tensor,
+    features: Features,
     prompts: Prompts,
     image_index: Tensor,
     outlines: Tensor | None,

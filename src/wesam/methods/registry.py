@@ -10,12 +10,12 @@ from wesam.methods.base import Objective
 from wesam.methods.direct import DirectObjective, DirectSettings
 from wesam.methods.supervised import SupervisedObjective, SupervisedSettings
 from wesam.methods.wesam import WesamObjective, WesamSettings
-from wesam.models.sam import SamSegmenter
+from wesam.models.segmenter import Segmenter
 
 ObjectiveSettings = Annotated[WesamSettings | SupervisedSettings | DirectSettings, Field(discriminator="name")]
 
 
-def build_objective(settings: ObjectiveSettings, segmenter: SamSegmenter) -> Objective:
+def build_objective(settings: ObjectiveSettings, segmenter: Segmenter) -> Objective:
     """The objective that the settings name.
 
     Args:

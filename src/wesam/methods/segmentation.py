@@ -12,7 +12,8 @@ from wesam.losses.dice import dice_loss
 from wesam.losses.focal import focal_loss
 from wesam.losses.iou import iou_head_loss
 from wesam.losses.reduce import image_mean
-from wesam.models.base import Segmenter
+from wesam.models.features import Features
+from wesam.models.segmenter import Segmenter
 from wesam.types import MaskPrediction, Prompts
 
 PAPER_FOCAL_ALPHA = 0.8  # WeSAM's public code
@@ -24,11 +25,11 @@ class TwoLooks:
     """The network's answer to both looks of a batch.
 
     Attributes:
-        weak_features: (B, C, g, g).
+        weak_features: of the B images.
         weak, strong: what the decoder answers to the N prompts on either look.
     """
 
-    weak_features: Tensor
+    weak_features: Features
     weak: MaskPrediction
     strong: MaskPrediction
 

@@ -18,7 +18,7 @@ from wesam.methods.segmentation import (
     pixel_weight,
     predict_both,
 )
-from wesam.models.sam import SamSegmenter
+from wesam.models.segmenter import Segmenter
 from wesam.types import MaskPrediction
 
 
@@ -50,7 +50,7 @@ class SupervisedObjective(Objective):
 
     needs_masks = True
 
-    def __init__(self, segmenter: SamSegmenter, settings: SupervisedSettings) -> None:
+    def __init__(self, segmenter: Segmenter, settings: SupervisedSettings) -> None:
         super().__init__(segmenter)
         self.settings = settings
 

@@ -22,7 +22,8 @@ from wesam.methods.label_knowledge import boxes_on_grid, outline_loss, point_los
 from wesam.methods.mask_choice import Granularity, consistent_logits
 from wesam.methods.pseudo_labels import certainty, soft_labels
 from wesam.methods.segmentation import FOCAL_WEIGHT, mask_losses, named, pixel_weight, predict_both
-from wesam.models.sam import SamSegmenter
+from wesam.models.features import Features
+from wesam.models.segmenter import Segmenter
 
 
 class WesamSettings(BaseModel):
@@ -199,7 +200,7 @@ class WesamObjective(Objective):
     look: p_weak and the weak features above.
     """
 
-    def __init__(self, segmenter: SamSegmenter, settings: WesamSettings) -> None:
+    def __init__(self, segmenter: Segmenter, settings: WesamSettings) -> None:
         super().__init__(segmenter)
         self.settings = settings
         self.entries = Entries(settings.background_negative, settings.ignore_padding)
@@ -304,7 +305,7 @@ class WesamObjective(Objective):
             logits = self.segmenter.decode(features, batch.prompts, batch.image_index).logits
             return self._fitting(logits, features, batch)
 
-    def _fitting(self, logits: Tensor, features: Tensor, batch: Batch) -> Tensor:
+    def _fitting(self, logits: Tensor, features: Features, batch: Batch) -> Tensor:
         """The teacher's logits (N, m, m) of the single-mask output, or those of answers that fit the labels better."""
         if self.settings.granularity == "single":
             return logits

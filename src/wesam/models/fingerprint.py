@@ -5,32 +5,28 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from dataclasses import astuple
 
 import torch
 from peft.tuners.lora import LoraLayer
 from torch import Tensor
 
-from wesam.models.base import Segmenter
-
-if TYPE_CHECKING:
-    from wesam.models.sam import SamSegmenter
+from wesam.models.segmenter import Segmenter
 
 
 def fingerprint(segmenter: Segmenter) -> bytes:
     """A hash of all that decides what a segmenter answers: weights, adapter, input, precision."""
     total = hashlib.sha256()
-    format_ = [segmenter.input_size, segmenter.mask_grid, segmenter.pixel_mean, segmenter.pixel_std]
-    total.update(json.dumps([*format_, getattr(segmenter, "precision", None)]).encode())
+    total.update(json.dumps([*astuple(segmenter.input), segmenter.precision]).encode())
     _add(total, segmenter.state_dict())
     total.update(adapter_switches(segmenter))
     return total.digest()
 
 
-def source_fingerprint(segmenter: SamSegmenter) -> str:
+def source_fingerprint(segmenter: Segmenter) -> str:
     """A hash of the source model's weights alone, with an adapter in place or not."""
     total = hashlib.sha256()
-    weights = segmenter.sam.state_dict().items()
+    weights = segmenter.base.state_dict().items()
     _add(total, {name.replace(".base_layer.", "."): weight for name, weight in weights if "lora_" not in name})
     return total.hexdigest()
 

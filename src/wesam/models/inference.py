@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from wesam.frames.geometry import Geometry
-    from wesam.models.base import Segmenter
+    from wesam.models.features import Features
+    from wesam.models.segmenter import Segmenter
 
 # Pixels of masks that are held at full size at once.
 _PIXELS_AT_ONCE = 2**24
@@ -36,9 +37,9 @@ def inference(segmenter: Segmenter) -> Iterator[None]:
         segmenter.train(training)
 
 
-def encode_view(segmenter: Segmenter, image: NDArray[np.uint8], geometry: Geometry) -> Tensor:
-    """(1, C, g, g) features of one view of an image (H, W, 3) uint8 RGB."""
-    pixels = to_input(geometry.image(image), segmenter)
+def encode_view(segmenter: Segmenter, image: NDArray[np.uint8], geometry: Geometry) -> Features:
+    """Features of one view of an image (H, W, 3) uint8 RGB."""
+    pixels = to_input(geometry.image(image), segmenter.input)
     device = next(segmenter.parameters()).device
     return segmenter.encode(pixels[None].to(device))
 

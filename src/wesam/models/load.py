@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any, Literal, get_args
 
 import torch
-from safetensors import SafetensorError
-from transformers import PreTrainedConfig, SamModel
+from torch import nn
+from transformers import PreTrainedConfig
 from transformers.image_processing_base import ImageProcessingMixin
 
 from wesam.assets import bundled_model_path
 from wesam.errors import WesamError
+from wesam.models.families import family_names, find_family
 from wesam.models.official import load_official
-from wesam.models.sam import SAM_PIXEL_MEAN, SAM_PIXEL_STD, Precision, SamSegmenter
+from wesam.models.segmenter import Precision, Segmenter
 
 
 def load_source(
     model: str | Path,
     device: str = "auto",
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "fp32",
-) -> SamSegmenter:
+) -> Segmenter:
     """Loads a promptable segmentation model without an adapter. Its weights are float32.
 
     Args:
@@ -34,20 +35,19 @@ def load_source(
         WesamError: if there is no such model, or it is not a whole SAM.
     """
     place = _device(device)
-    network, mean, std = _read(model)
-    segmenter = SamSegmenter(
-        network, name=str(model), precision=_precision(precision, place), pixel_mean=mean, pixel_std=std
-    )
+    network, processor = _read(model)
+    segmenter = Segmenter(network, str(model), _precision(precision, place), processor)
     return segmenter.to(place).eval()
 
 
-_Pixel = tuple[float, float, float]
+_Processor = Mapping[str, Any]
 
 
-def _read(model: str | Path) -> tuple[SamModel, _Pixel, _Pixel]:
+def _read(model: str | Path) -> tuple[nn.Module, _Processor]:
+    """The network, and the configuration of its image processor."""
     path = Path(model).expanduser()
     if path.is_file():
-        return load_official(path), SAM_PIXEL_MEAN, SAM_PIXEL_STD
+        return load_official(path), {}
     if path.is_dir():
         return _from_transformers(str(path), local=True)
     ways = "a folder in transformers' format, an original SAM .pth, a bundled name, or a hub id like owner/name"
@@ -69,11 +69,11 @@ def _read(model: str | Path) -> tuple[SamModel, _Pixel, _Pixel]:
         ) from error
 
 
-def _from_transformers(source: str, local: bool) -> tuple[SamModel, _Pixel, _Pixel]:
+def _from_transformers(source: str, local: bool) -> tuple[nn.Module, _Processor]:
     """Reads a folder or hub id.
 
     Raises:
-        WesamError: if what is there is not a whole SAM.
+        WesamError: if what is there is not a whole model of a family.
         OSError: if a hub id cannot be reached.
     """
     if local and not (Path(source) / "config.json").is_file():
@@ -81,43 +81,23 @@ def _from_transformers(source: str, local: bool) -> tuple[SamModel, _Pixel, _Pix
         raise WesamError(f"{source}: expected a transformers folder with config.json, got none{hint}")
     try:
         kind = PreTrainedConfig.get_config_dict(source, local_files_only=local)[0].get("model_type")
-        if kind != "sam":
-            raise WesamError(f"{source}: expected a model of type sam, got {kind}")
-        network, info = SamModel.from_pretrained(
-            source,
-            dtype=torch.float32,
-            attn_implementation="sdpa",
-            local_files_only=local,
-            output_loading_info=True,
-        )
-    except (ValueError, RuntimeError, SafetensorError, UnpicklingError, EOFError) as error:
-        if isinstance(error, WesamError):
-            raise
-        raise WesamError(f"{source}: expected a whole SAM, got: {error}") from error
     except OSError as error:
         if not local:
             raise
         raise WesamError(f"{source}: expected a whole SAM, got: {error}") from error
-    if info["missing_keys"]:
-        missing = sorted(info["missing_keys"])
-        raise WesamError(
-            f"{source}: expected a whole SAM, got {len(missing)} tensors missing: {', '.join(missing[:4])}"
-        )
-    return network.eval(), *_pixel_statistics(source, local)
-
-
-def _pixel_statistics(source: str, local: bool) -> tuple[_Pixel, _Pixel]:
-    """Mean and standard deviation that the model's image processor names, or SAM's own where it has none."""
+    family = find_family(kind)
+    if family is None:
+        raise WesamError(f"{source}: expected a model of type {', '.join(family_names())}, got {kind}")
+    network = family.load(source, local)
     try:
-        processor: dict[str, Any] = ImageProcessingMixin.get_image_processor_dict(source, local_files_only=local)[0]
+        processor = ImageProcessingMixin.get_image_processor_dict(source, local_files_only=local)[0]
     except OSError:
-        return SAM_PIXEL_MEAN, SAM_PIXEL_STD
-    mean = processor.get("image_mean", SAM_PIXEL_MEAN)
-    std = processor.get("image_std", SAM_PIXEL_STD)
-    for field, values in (("image_mean", mean), ("image_std", std)):
-        if len(values) != 3:
-            raise WesamError(f"{source}: {field} of the image processor: expected 3 values, got {values}")
-    return (mean[0], mean[1], mean[2]), (std[0], std[1], std[2])
+        processor = {}
+    try:
+        family.input_format(network.config, processor)
+    except WesamError as error:
+        raise WesamError(f"{source}: {error}") from error
+    return network, processor
 
 
 def _is_adapter(source: str) -> bool:

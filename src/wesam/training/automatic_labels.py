@@ -12,7 +12,7 @@ from wesam.automatic.generate import automatic_prompts
 from wesam.errors import WesamError
 from wesam.labels.check import load_samples
 from wesam.labels.unlabelled import load_unlabelled
-from wesam.models.base import Segmenter
+from wesam.models.segmenter import Segmenter
 from wesam.training.config import RunConfig
 from wesam.training.run_folder import RunFolder
 from wesam.types import Sample

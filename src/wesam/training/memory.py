@@ -8,7 +8,7 @@ from typing import TypeVar
 from accelerate.utils.memory import clear_device_cache
 
 from wesam.errors import WesamError
-from wesam.models.sam import SamSegmenter
+from wesam.models.segmenter import Segmenter
 
 T = TypeVar("T")
 
@@ -50,7 +50,7 @@ class MemoryGuard:
         parts: into how many parts each batch goes, one after the other.
     """
 
-    def __init__(self, segmenter: SamSegmenter, items: str = "images") -> None:
+    def __init__(self, segmenter: Segmenter, items: str = "images") -> None:
         self._segmenter = segmenter
         self._whole_chunk = segmenter.decode_chunk
         self._items = items

@@ -12,7 +12,7 @@ from wesam.atomic import replaced_file
 from wesam.health.candidates import CandidateFolder, Weights, averaged, candidate_name, scaled
 from wesam.health.probe import VIEWS, HealthProbe, Signals, Split
 from wesam.health.selection import LAST_STEP, Candidate, choose, stalled
-from wesam.models.sam import SamSegmenter
+from wesam.models.segmenter import Segmenter
 from wesam.training.config import RunConfig
 from wesam.training.memory import MemoryGuard
 from wesam.training.progress import Notes
@@ -77,7 +77,7 @@ class HealthWatch:
     """
 
     def __init__(
-        self, config: RunConfig, segmenter: SamSegmenter, split: Split, folder: CandidateFolder, notes: Notes
+        self, config: RunConfig, segmenter: Segmenter, split: Split, folder: CandidateFolder, notes: Notes
     ) -> None:
         self._config = config
         self._segmenter = segmenter

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from wesam.models.load import load_source
-from wesam.models.sam import SamSegmenter
+from wesam.models.segmenter import Segmenter
 from wesam.updates.lora import attach_adapter
 
 
@@ -15,7 +15,7 @@ def load_segmenter(
     adapter: str | Path | None = None,
     device: str = "auto",
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "fp32",
-) -> SamSegmenter:
+) -> Segmenter:
     """Loads a promptable segmentation model, with an adapter if one is given, for inference.
 
     Args:

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from wesam.atomic import replaced_folder
 from wesam.errors import WesamError, WesamWarning
 from wesam.models.fingerprint import source_fingerprint
-from wesam.models.sam import SamSegmenter
+from wesam.models.segmenter import Segmenter
 from wesam.updates.query_value import hold_query_value_structure
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class LoraSettings(BaseModel):
         return falling if self.ranks == "falling" else falling[::-1]
 
 
-def add_lora(segmenter: SamSegmenter, settings: LoraSettings, seed: int) -> None:
+def add_lora(segmenter: Segmenter, settings: LoraSettings, seed: int) -> None:
     """Adds a fresh update to the encoder, in place. B is zero, so the network answers as before.
 
     Args:
@@ -104,7 +104,7 @@ def add_lora(segmenter: SamSegmenter, settings: LoraSettings, seed: int) -> None
     factor = 2 if settings.target == "qv" else 1  # see query_value.py
     ranks = {
         rf"vision_encoder\.layers\.{block}\..*": rank * factor
-        for block, rank in enumerate(settings.rank_of_blocks(len(segmenter.sam.vision_encoder.layers)))
+        for block, rank in enumerate(settings.rank_of_blocks(len(segmenter.base.vision_encoder.layers)))
         if rank != settings.rank
     }
     config = LoraConfig(
@@ -127,7 +127,7 @@ def add_lora(segmenter: SamSegmenter, settings: LoraSettings, seed: int) -> None
     _hold_structure(segmenter)
 
 
-def _inject(segmenter: SamSegmenter, config: LoraConfig) -> None:
+def _inject(segmenter: Segmenter, config: LoraConfig) -> None:
     config.base_model_name_or_path = None  # peft warns of a name other than the model's own
     # peft draws factors, which the caller replaces; and it asks by a name that transformers is retiring.
     with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
@@ -136,12 +136,12 @@ def _inject(segmenter: SamSegmenter, config: LoraConfig) -> None:
     config.base_model_name_or_path = segmenter.name
 
 
-def _hold_structure(segmenter: SamSegmenter) -> None:
+def _hold_structure(segmenter: Segmenter) -> None:
     if segmenter.lora is not None and segmenter.lora.target == "qv":
         hold_query_value_structure(segmenter.network)
 
 
-def adapter_parameters(segmenter: SamSegmenter) -> list[tuple[str, nn.Parameter]]:
+def adapter_parameters(segmenter: Segmenter) -> list[tuple[str, nn.Parameter]]:
     """The weights of the adapter in a fixed order, under the names of the saved peft file; [] without one."""
     return [
         (name.replace(".default.", "."), parameter)
@@ -150,12 +150,12 @@ def adapter_parameters(segmenter: SamSegmenter) -> list[tuple[str, nn.Parameter]
     ]
 
 
-def adapter_state(segmenter: SamSegmenter) -> dict[str, Tensor]:
+def adapter_state(segmenter: Segmenter) -> dict[str, Tensor]:
     """A copy of the adapter's weights by name, on their device."""
     return {name: parameter.detach().clone() for name, parameter in adapter_parameters(segmenter)}
 
 
-def load_adapter_state(segmenter: SamSegmenter, state: Mapping[str, Tensor], source: str = "adapter") -> None:
+def load_adapter_state(segmenter: Segmenter, state: Mapping[str, Tensor], source: str = "adapter") -> None:
     """Copies weights into the adapter that is in place. Nothing changes if they do not fit.
 
     Args:
@@ -173,7 +173,7 @@ def load_adapter_state(segmenter: SamSegmenter, state: Mapping[str, Tensor], sou
 
 
 @contextmanager
-def use_adapter_weights(segmenter: SamSegmenter, state: Mapping[str, Tensor]) -> Iterator[None]:
+def use_adapter_weights(segmenter: Segmenter, state: Mapping[str, Tensor]) -> Iterator[None]:
     """Within this context the network runs with other adapter weights, such as those of an EMA teacher.
 
     The base is shared and nothing is copied. It is without gradients: a backward pass after the context would
@@ -195,7 +195,7 @@ def use_adapter_weights(segmenter: SamSegmenter, state: Mapping[str, Tensor]) ->
             parameter.data = data
 
 
-def _check_fit(segmenter: SamSegmenter, state: Mapping[str, Tensor], source: str) -> None:
+def _check_fit(segmenter: Segmenter, state: Mapping[str, Tensor], source: str) -> None:
     expected = {name: tuple(parameter.shape) for name, parameter in adapter_parameters(segmenter)}
     got = {name: tuple(tensor.shape) for name, tensor in state.items()}
     for name in sorted(expected.keys() | got.keys()):
@@ -206,7 +206,7 @@ def _check_fit(segmenter: SamSegmenter, state: Mapping[str, Tensor], source: str
             )
 
 
-def save_adapter(segmenter: SamSegmenter, folder: Path) -> None:
+def save_adapter(segmenter: Segmenter, folder: Path) -> None:
     """Writes the adapter as a plain peft folder, whole or not at all; an older one gives way.
 
     `PeftModel.from_pretrained(SamModel.from_pretrained(base), folder)` loads it without this package.
@@ -225,7 +225,7 @@ def save_adapter(segmenter: SamSegmenter, folder: Path) -> None:
         (partial / _SOURCE).write_text(source_fingerprint(segmenter) + "\n", encoding="utf-8")
 
 
-def attach_adapter(segmenter: SamSegmenter, folder: Path, trainable: bool = False) -> None:
+def attach_adapter(segmenter: Segmenter, folder: Path, trainable: bool = False) -> None:
     """Puts a saved adapter into the encoder, in place.
 
     Args:
@@ -291,7 +291,7 @@ def _read_adapter(folder: Path) -> tuple[LoraConfig, dict[str, Tensor], LoraSett
         raise WesamError(f"{settings_file}: expected settings of an adapter, got: {error}") from error
 
 
-def merged_model(segmenter: SamSegmenter) -> SamModel:
+def merged_model(segmenter: Segmenter) -> SamModel:
     """A plain `SamModel` with the adapter folded into its weights; the segmenter stays as it is.
 
     Costs a second copy of the weights. Without an adapter it is a copy of the source model.

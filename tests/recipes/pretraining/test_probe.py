@@ -18,7 +18,7 @@ from wesam.evaluation.ground_truth import true_masks
 from wesam.generated.coco import write_coco
 from wesam.generated.scenes import generate
 from wesam.labels.check import load_samples
-from wesam.models.sam import SamSegmenter
+from wesam.models.segmenter import Segmenter
 
 
 @pytest.fixture(scope="module")
@@ -36,11 +36,11 @@ def test_the_scenes_of_a_pack_are_those_it_was_made_of(pack: Path) -> None:
 
 
 def test_it_scores_as_evaluation_does(pack: Path) -> None:
-    segmenter = SamSegmenter(tiny_sam(seed=0), name="tiny")
+    segmenter = Segmenter(tiny_sam(seed=0), name="tiny")
     samples, _ = load_samples(pack / "images", pack / "instances_test.json")
     test = probe.pack_scenes(pack)
     swap = embedding_swap(segmenter, samples)
-    found = [probe.evaluate(segmenter.sam, test, swap=kind).miou for kind in ("right", "other", "zeros")]
+    found = [probe.evaluate(segmenter.base, test, swap=kind).miou for kind in ("right", "other", "zeros")]
     np.testing.assert_allclose(found, [100 * swap.own, 100 * swap.other, 100 * swap.zeros])
     assert len(set(found)) == 3
     scores = evaluate(segmenter, samples).methods
@@ -61,7 +61,7 @@ def test_fewer_instances_and_other_prompts_are_other_questions(pack: Path) -> No
 
 @pytest.mark.usefixtures("masks_everywhere")
 def test_the_recall_of_automatic_prompts_is_that_of_the_pack(pack: Path, tmp_path: Path) -> None:
-    segmenter = SamSegmenter(tiny_sam(seed=0), name="tiny")
+    segmenter = Segmenter(tiny_sam(seed=0), name="tiny")
     samples, _ = load_samples(pack / "images", pack / "instances_test.json")
     cache = CandidateCache(tmp_path, segmenter, probe.PROPOSALS.grid)
     found = automatic_prompts(segmenter, samples, cache, probe.PROPOSALS)
@@ -69,5 +69,5 @@ def test_the_recall_of_automatic_prompts_is_that_of_the_pack(pack: Path, tmp_pat
         score_prompts([i.rle for i in prompted.instances if i.rle], true_masks(sample))
         for prompted, sample in zip(found.samples, samples, strict=True)
     ]
-    recall = probe.automatic_recall(segmenter.sam, probe.pack_scenes(pack))
+    recall = probe.automatic_recall(segmenter.base, probe.pack_scenes(pack))
     assert recall == pytest.approx(100 * PromptScore.total(scores).recall)

@@ -9,20 +9,22 @@ from torch import Tensor
 from tests.models import official_oracle as oracle
 from tests.tiny import tiny_segmenter
 from wesam.errors import WesamError
+from wesam.models.features import Features
 from wesam.models.official import to_official
-from wesam.models.sam import SamSegmenter, _group_by_kind
+from wesam.models.prompt_groups import group_by_kind
+from wesam.models.segmenter import Segmenter
 from wesam.types import MaskPrediction, Prompts
 
 NAN = float("nan")
 
 
 @pytest.fixture
-def segmenter() -> SamSegmenter:
+def segmenter() -> Segmenter:
     return tiny_segmenter()
 
 
 @pytest.fixture
-def features(segmenter: SamSegmenter) -> Tensor:
+def features(segmenter: Segmenter) -> Features:
     with torch.no_grad():
         return segmenter.encode(pixels(2))
 
@@ -47,21 +49,21 @@ def assert_same(got: MaskPrediction, expected: MaskPrediction) -> None:
 
 def test_grids_follow_the_input_size() -> None:
     small, large = tiny_segmenter(), tiny_segmenter(input_size=128)
-    assert (small.input_size, small.feature_grid, small.mask_grid) == (64, 4, 16)
-    assert (large.input_size, large.feature_grid, large.mask_grid) == (128, 8, 32)
+    assert (small.input_size, small.mask_grid) == (64, 16)
+    assert (large.input_size, large.mask_grid) == (128, 32)
     features = large.encode(pixels(1, 128))
-    assert features.shape == (1, 16, 8, 8)
+    assert features.pooled.shape == (1, 16, 8, 8)
     answer = large.decode(features, Prompts(boxes=boxes(1)), torch.zeros(1, dtype=torch.long))
     assert answer.logits.shape == (1, 32, 32)
 
 
-def test_encoder_computes_what_the_original_does(segmenter: SamSegmenter) -> None:
-    state = to_official(segmenter.sam)
-    for image, features in zip(pixels(2), segmenter.encode(pixels(2)), strict=True):
+def test_encoder_computes_what_the_original_does(segmenter: Segmenter) -> None:
+    state = to_official(segmenter.base)
+    for image, features in zip(pixels(2), segmenter.encode(pixels(2)).pooled, strict=True):
         torch.testing.assert_close(features, oracle.encode(state, image), rtol=1e-4, atol=1e-4)
 
 
-def test_every_kind_of_prompt_is_asked_as_the_original_asks(segmenter: SamSegmenter, features: Tensor) -> None:
+def test_every_kind_of_prompt_is_asked_as_the_original_asks(segmenter: Segmenter, features: Features) -> None:
     """Mixed in one call, padding anywhere: each answer is that of the original to that prompt alone."""
     box, mask = boxes(11), mask_prompts(11)
     clicks = [(10.0, 12.0, 1), (40.0, 50.0, 0), (33.0, 8.0, 1)]
@@ -91,11 +93,11 @@ def test_every_kind_of_prompt_is_asked_as_the_original_asks(segmenter: SamSegmen
     index = torch.tensor([0, 1, 1, 0, 1, 0, 0, 1, 0, 1, 0])
     with torch.no_grad():
         answer = segmenter.decode(features, prompts, index)
-    state = to_official(segmenter.sam)
+    state = to_official(segmenter.base)
     for row, (has_box, given, has_mask) in enumerate(asked):
         logits, iou = oracle.decode(
             state,
-            features[index[row]],
+            features.pooled[index[row]],
             box[row] if has_box else None,
             given or None,
             mask[row] if has_mask else None,
@@ -105,7 +107,7 @@ def test_every_kind_of_prompt_is_asked_as_the_original_asks(segmenter: SamSegmen
 
 
 def test_the_answers_to_a_click_of_several_meanings_are_those_of_the_original(
-    segmenter: SamSegmenter, features: Tensor
+    segmenter: Segmenter, features: Features
 ) -> None:
     clicks = [[(10.0, 12.0, 1)], [(33.0, 8.0, 1), (50.0, 40.0, 0)], [(20.0, 41.0, 1)]]  # of two kinds, in turn
     points = torch.tensor([given + [(0.0, 0.0, -1)] * (2 - len(given)) for given in clicks])
@@ -115,10 +117,10 @@ def test_the_answers_to_a_click_of_several_meanings_are_those_of_the_original(
     with torch.no_grad():
         answer = segmenter.decode_multimask(features, prompts, index)
     assert answer.logits.shape == (3, 3, 16, 16)
-    state = to_official(segmenter.sam)
+    state = to_official(segmenter.base)
     for row, given in enumerate(clicks):
         for output in range(3):
-            logits, iou = oracle.decode(state, features[index[row]], points=given, output=1 + output)
+            logits, iou = oracle.decode(state, features.pooled[index[row]], points=given, output=1 + output)
             torch.testing.assert_close(answer.logits[row, output], logits, rtol=1e-3, atol=1e-4)
             torch.testing.assert_close(answer.iou[row, output], iou, rtol=1e-3, atol=1e-4)
 
@@ -135,12 +137,12 @@ def test_the_answers_to_a_click_of_several_meanings_are_those_of_the_original(
     ],
 )
 def test_prompts_are_split_only_where_kinds_differ(prompts: Prompts, groups: int) -> None:
-    split = _group_by_kind(prompts)
+    split = group_by_kind(prompts)
     assert len(split) == groups
     assert sorted(torch.cat([group.rows for group in split]).tolist()) == list(range(len(prompts)))
 
 
-def test_chunks_and_batches_change_nothing(segmenter: SamSegmenter, features: Tensor) -> None:
+def test_chunks_and_batches_change_nothing(segmenter: Segmenter, features: Features) -> None:
     prompts = Prompts.cat([Prompts(boxes=boxes(7)), Prompts(masks=mask_prompts(4))])
     index = torch.arange(11) % 2
     with torch.no_grad():
@@ -149,18 +151,18 @@ def test_chunks_and_batches_change_nothing(segmenter: SamSegmenter, features: Te
         assert_same(segmenter.decode(features, prompts, index), whole)
         for row in (0, 6, 10):
             alone = segmenter.decode(
-                features[index[row]][None], prompts[row : row + 1], torch.zeros(1, dtype=torch.long)
+                features[index[row : row + 1]], prompts[row : row + 1], torch.zeros(1, dtype=torch.long)
             )
             assert_same(alone, whole[row : row + 1])
 
 
-def test_gradients_are_the_same_with_and_without_recomputation(segmenter: SamSegmenter, features: Tensor) -> None:
+def test_gradients_are_the_same_with_and_without_recomputation(segmenter: Segmenter, features: Features) -> None:
     prompts = Prompts.cat([Prompts(boxes=boxes(5)), Prompts(masks=mask_prompts(4))])
     gradients = []
     for chunk in (100, 2):
         segmenter.decode_chunk = chunk
-        leaf = features.clone().requires_grad_()
-        answer = segmenter.decode(leaf, prompts, torch.arange(9) % 2)
+        leaf = features.pooled.clone().requires_grad_()
+        answer = segmenter.decode(Features(leaf), prompts, torch.arange(9) % 2)
         (answer.logits.square().mean() + answer.iou.sum()).backward()
         gradients.append(leaf.grad)
     assert gradients[0] is not None
@@ -168,7 +170,7 @@ def test_gradients_are_the_same_with_and_without_recomputation(segmenter: SamSeg
     torch.testing.assert_close(gradients[0], gradients[1], rtol=1e-4, atol=1e-6)
 
 
-def test_recomputation_keeps_less_for_the_backward_pass(segmenter: SamSegmenter, features: Tensor) -> None:
+def test_recomputation_keeps_less_for_the_backward_pass(segmenter: Segmenter, features: Features) -> None:
     def kept(count: int) -> int:
         sizes: list[int] = []
 
@@ -178,7 +180,7 @@ def test_recomputation_keeps_less_for_the_backward_pass(segmenter: SamSegmenter,
 
         with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
             segmenter.decode(
-                features.clone().requires_grad_(),
+                Features(features.pooled.clone().requires_grad_()),
                 Prompts(boxes=boxes(count)),
                 torch.zeros(count, dtype=torch.long),
             )
@@ -188,9 +190,9 @@ def test_recomputation_keeps_less_for_the_backward_pass(segmenter: SamSegmenter,
     assert kept(40) < kept(4)
 
 
-def test_a_thousand_prompts(segmenter: SamSegmenter, features: Tensor) -> None:
-    leaf = features.clone().requires_grad_()
-    answer = segmenter.decode(leaf, Prompts(boxes=boxes(1000)), torch.zeros(1000, dtype=torch.long))
+def test_a_thousand_prompts(segmenter: Segmenter, features: Features) -> None:
+    leaf = features.pooled.clone().requires_grad_()
+    answer = segmenter.decode(Features(leaf), Prompts(boxes=boxes(1000)), torch.zeros(1000, dtype=torch.long))
     answer.logits.mean().backward()
     assert answer.logits.shape == (1000, 16, 16)
     assert leaf.grad is not None
@@ -201,20 +203,20 @@ def test_default_chunk_shrinks_with_the_feature_grid() -> None:
     assert tiny_segmenter(input_size=128).decode_chunk == tiny_segmenter().decode_chunk // 4
 
 
-def test_no_prompt_gives_no_mask(segmenter: SamSegmenter, features: Tensor) -> None:
+def test_no_prompt_gives_no_mask(segmenter: Segmenter, features: Features) -> None:
     nothing = Prompts(boxes=torch.zeros(0, 4)), torch.zeros(0, dtype=torch.long)
     assert segmenter.decode(features, *nothing).logits.shape == (0, 16, 16)
     assert segmenter.decode_multimask(features, *nothing).logits.shape == (0, 3, 16, 16)
 
 
-def test_frozen_until_an_adapter_comes(segmenter: SamSegmenter) -> None:
+def test_frozen_until_an_adapter_comes(segmenter: Segmenter) -> None:
     assert not any(parameter.requires_grad for parameter in segmenter.parameters())
 
 
-def test_anchor_without_an_adapter_is_the_same_network(segmenter: SamSegmenter) -> None:
+def test_anchor_without_an_adapter_is_the_same_network(segmenter: Segmenter) -> None:
     with torch.no_grad(), segmenter.anchor():
-        inside = segmenter.encode(pixels(1))
-    assert torch.equal(inside, segmenter.encode(pixels(1)))
+        inside = segmenter.encode(pixels(1)).pooled
+    assert torch.equal(inside, segmenter.encode(pixels(1)).pooled)
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
@@ -225,15 +227,15 @@ def test_low_precision_is_near_and_comes_back_as_float32(precision: str) -> None
     with torch.no_grad():
         features = low.encode(pixels(2))
         answer, expected = (s.decode(s.encode(pixels(2)), prompts, index) for s in (low, exact))
-    assert features.dtype == answer.logits.dtype == answer.iou.dtype == torch.float32
+    assert features.pooled.dtype == answer.logits.dtype == answer.iou.dtype == torch.float32
     assert not torch.equal(answer.logits, expected.logits)
     torch.testing.assert_close(answer.logits, expected.logits, rtol=0.1, atol=0.05)
 
 
-def test_prompt_coordinates_keep_their_precision_in_bf16(segmenter: SamSegmenter, features: Tensor) -> None:
+def test_prompt_coordinates_keep_their_precision_in_bf16(segmenter: Segmenter, features: Features) -> None:
     """A quarter of a pixel at 1000 is below the resolution of bf16, and must still be seen."""
     seen: list[Tensor] = []
-    encoder = segmenter.sam.prompt_encoder
+    encoder = segmenter.base.prompt_encoder
     encoder.register_forward_hook(lambda module, args, output: seen.append(output[0]))
     segmenter.precision = "bf16"
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
@@ -243,14 +245,14 @@ def test_prompt_coordinates_keep_their_precision_in_bf16(segmenter: SamSegmenter
     assert not torch.equal(seen[0], seen[1])
 
 
-def test_precision_does_not_depend_on_the_callers_autocast(segmenter: SamSegmenter) -> None:
+def test_precision_does_not_depend_on_the_callers_autocast(segmenter: Segmenter) -> None:
     with torch.no_grad():
-        expected = segmenter.encode(pixels(1))
+        expected = segmenter.encode(pixels(1)).pooled
         with torch.autocast("cpu", torch.bfloat16):
-            assert torch.equal(segmenter.encode(pixels(1)), expected)
+            assert torch.equal(segmenter.encode(pixels(1)).pooled, expected)
 
 
-Call = Callable[[SamSegmenter, Tensor], object]
+Call = Callable[[Segmenter, Features], object]
 
 
 @pytest.mark.parametrize(
@@ -279,7 +281,7 @@ Call = Callable[[SamSegmenter, Tensor], object]
     ],
 )
 def test_wrong_calls(
-    segmenter: SamSegmenter, features: Tensor, call: Call, error: type[Exception], message: str
+    segmenter: Segmenter, features: Features, call: Call, error: type[Exception], message: str
 ) -> None:
     with pytest.raises(error, match=message):
         call(segmenter, features)

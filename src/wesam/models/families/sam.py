@@ -1,0 +1,58 @@
+"""Segment Anything (Kirillov et al. 2023, arXiv 2304.02643) over transformers' `SamModel`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor, nn
+
+from wesam.frames.input_format import InputFormat
+from wesam.models.families.shared import IMAGENET_MEAN, IMAGENET_STD, embed_prompts, load_pretrained, pixel_statistics
+from wesam.models.family import Target
+from wesam.models.features import Features
+from wesam.types import Prompts
+
+_BLOCK = r"vision_encoder\.layers\.\d+"
+
+
+class Sam:
+    model_type = "sam"
+    also: tuple[str, ...] = ()
+    block = _BLOCK
+    targets: Mapping[Target, str] = {
+        "attention": rf"{_BLOCK}\.attn\.qkv",
+        "linear": rf"{_BLOCK}\.(attn\.(qkv|proj)|mlp\.lin[12])",
+        "norms": rf"{_BLOCK}\.layer_norm[12]|vision_encoder\.neck\.layer_norm[12]",
+        "encoder": r"vision_encoder\..*",
+        "decoder": r"mask_decoder\..*",
+    }
+
+    def load(self, source: str, local: bool) -> nn.Module:
+        from transformers import SamModel
+
+        return load_pretrained(SamModel, source, local)
+
+    def input_format(self, config: Any, processor: Mapping[str, Any]) -> InputFormat:
+        vision = config.vision_config
+        mean, std = pixel_statistics(processor, IMAGENET_MEAN, IMAGENET_STD)
+        return InputFormat(vision.image_size, 4 * (vision.image_size // vision.patch_size), mean, std, "pad")
+
+    def outputs(self, config: Any) -> int:
+        return int(config.mask_decoder_config.num_multimask_outputs)
+
+    def encode(self, network: Any, pixels: Tensor) -> Features:
+        return Features(network.vision_encoder(pixels).last_hidden_state)
+
+    def decode(
+        self, network: Any, features: Features, prompts: Prompts, image_index: Tensor, multimask: bool
+    ) -> tuple[Tensor, Tensor]:
+        embedded = embed_prompts(network, prompts)
+        logits, iou = network.mask_decoder(
+            image_embeddings=features.pooled[image_index],
+            image_positional_embeddings=embedded.position,
+            sparse_prompt_embeddings=embedded.sparse,
+            dense_prompt_embeddings=embedded.dense,
+            multimask_output=multimask,
+        )
+        return logits[:, 0], iou[:, 0]

@@ -1,0 +1,95 @@
+"""What the families over transformers have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pickle import UnpicklingError
+from typing import Any, NamedTuple
+
+import torch
+from safetensors import SafetensorError
+from torch import Tensor, nn
+
+from wesam.errors import WesamError
+from wesam.frames.input_format import Pixel
+from wesam.types import Prompts
+
+# The RGB statistics of ImageNet, which SAM, SAM-HQ, SAM 2 and EdgeTAM were trained with, for pixels in [0, 1].
+IMAGENET_MEAN: Pixel = (0.485, 0.456, 0.406)
+IMAGENET_STD: Pixel = (0.229, 0.224, 0.225)
+
+
+class EmbeddedPrompts(NamedTuple):
+    """What the prompt encoder makes of n prompts, each a batch of its own.
+
+    Attributes:
+        sparse: (n, 1, tokens, C); None where a prompt is a mask alone.
+        dense: (n, C, g, g).
+        position: (n, C, g, g), the code of each place of the features.
+    """
+
+    sparse: Tensor | None
+    dense: Tensor
+    position: Tensor
+
+
+def embed_prompts(network: Any, prompts: Prompts) -> EmbeddedPrompts:
+    """Prompts through a network's prompt encoder, in float32 whatever the autocast of the caller.
+
+    The families' random positional frequencies turn the rounding of a bf16 coordinate into another place. Each
+    prompt is one row of the batch, since a mask prompt is added to the features of a whole row.
+    """
+    parts = (prompts.boxes, prompts.points, prompts.masks)
+    device = next(part.device for part in parts if part is not None)
+    with torch.autocast(device.type, enabled=False):
+        sparse, dense = network.prompt_encoder(
+            input_points=_row_each(prompts.points),
+            input_labels=None if prompts.point_labels is None else prompts.point_labels[:, None],
+            input_boxes=_row_each(prompts.boxes),
+            input_masks=_row_each(prompts.masks),
+        )
+        position = network.get_image_wide_positional_embeddings()
+    return EmbeddedPrompts(sparse, dense, position.expand(len(prompts), -1, -1, -1))
+
+
+def _row_each(part: Tensor | None) -> Tensor | None:
+    return None if part is None else part[:, None].float()
+
+
+def pixel_statistics(processor: Mapping[str, Any], mean: Pixel, std: Pixel) -> tuple[Pixel, Pixel]:
+    """Mean and standard deviation that an image processor names, or the family's own where it names none.
+
+    Raises:
+        WesamError: if it names other than three of each.
+    """
+    named = processor.get("image_mean", mean), processor.get("image_std", std)
+    for field, values in zip(("image_mean", "image_std"), named, strict=True):
+        if len(values) != 3:
+            raise WesamError(f"{field} of the image processor: expected 3 values, got {values}")
+    (r, g, b), (sr, sg, sb) = named
+    return (r, g, b), (sr, sg, sb)
+
+
+def load_pretrained(model: Any, source: str, local: bool) -> nn.Module:
+    """Reads a folder or hub id into one of transformers' classes; see `Family.load`."""
+    try:
+        network, info = model.from_pretrained(
+            source,
+            dtype=torch.float32,
+            attn_implementation="sdpa",
+            local_files_only=local,
+            output_loading_info=True,
+        )
+    except (ValueError, RuntimeError, SafetensorError, UnpicklingError, EOFError) as error:
+        raise WesamError(f"{source}: expected a whole SAM, got: {error}") from error
+    except OSError as error:
+        if not local:
+            raise
+        raise WesamError(f"{source}: expected a whole SAM, got: {error}") from error
+    if info["missing_keys"]:
+        missing = sorted(info["missing_keys"])
+        raise WesamError(
+            f"{source}: expected a whole SAM, got {len(missing)} tensors missing: {', '.join(missing[:4])}"
+        )
+    loaded: nn.Module = network.eval()
+    return loaded
