@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import EdgeTamConfig, EdgeTamModel
 
-from recipes.edge.backbone import load_published, prepare_for_training, published_weights
+from recipes.edge.backbone import prepare_for_training
 from wesam.models.edgetam_network import EfficientNetLiteConfig, build_edgetam
 from wesam.models.efficientnet_lite import EfficientNetLite
 
@@ -79,7 +79,6 @@ class EdgeNet(nn.Module):
         self.sam: EdgeTamModel = build_edgetam(edge_config(size))
         self.sam.mask_decoder.config._attn_implementation = "eager"  # for tiny heads twice as fast as the fused kernel
         _initialise(self.sam)
-        load_published(self.backbone, published_weights())
         prepare_for_training(self.backbone)
         self.heads = DenseHead(self.sam.hidden_dim)
         _draw(self.heads)

@@ -12,6 +12,7 @@ import cv2
 import torch
 from torch import nn
 
+from recipes.edge.backbone import load_published, published_weights
 from recipes.edge.network import EdgeNet
 from recipes.edge.optimisers import build_optimisers, factor, plateau_end, set_rates
 from recipes.edge.probe import no_network, probe, probe_sets
@@ -36,7 +37,8 @@ class Run:
         pool: folder of scenes drawn ahead; drawn where it is not there.
 
     Raises:
-        WesamError: if the folder holds a run of other settings.
+        WesamError: if the folder holds a run of other settings, the pool has other scenes, or the backbone's published
+            weights are not there.
     """
 
     def __init__(self, folder: Path, settings: Settings, pool: Path | None = None, workers: int = 1) -> None:
@@ -55,6 +57,7 @@ class Run:
         self.net = EdgeNet()
         begun = self._read()
         if begun is None:
+            load_published(self.net.backbone, published_weights())
             some = [self.batches[_WARM_FROM - 1 - i].pixels for i in range(settings.warm_batches)]
             explained = warm_start(self.net, torch.cat(some))
             self.log({"step": 0, "neck explains": round(explained, 3)})

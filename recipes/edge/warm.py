@@ -24,7 +24,7 @@ def warm_start(net: EdgeNet, pixels: Tensor) -> float:
     """Copies what fits, and fits the rest.
 
     Args:
-        pixels: (N, 3, S, S) of some source images, N at least 16.
+        pixels: (N, 3, S, S) of some source images, several batches.
 
     Returns:
         Explained fraction of the variance of `wesam-tiny`'s features by the new neck.

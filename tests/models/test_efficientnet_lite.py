@@ -54,7 +54,7 @@ _INVERTED = {
 }  # fmt: skip
 
 
-def _published_names(model: EfficientNetLite) -> dict[str, Tensor]:
+def published_names(model: EfficientNetLite) -> dict[str, Tensor]:
     """Weights of a model under the published package's names."""
     renamed = {"conv_stem.weight": "_conv_stem.weight"}
     renamed |= {f"bn1.{part}": f"_bn0.{part}" for part in ("weight", "bias", "running_mean", "running_var")}
@@ -69,7 +69,7 @@ def _published_names(model: EfficientNetLite) -> dict[str, Tensor]:
     return {renamed[name]: value for name, value in model.state_dict().items() if "batches_tracked" not in name}
 
 
-def _random(seed: int = 0) -> EfficientNetLite:
+def random_backbone(seed: int = 0) -> EfficientNetLite:
     torch.manual_seed(seed)
     model = EfficientNetLite("tf_efficientnet_lite0").eval()
     for module in model.modules():
@@ -83,9 +83,9 @@ def _random(seed: int = 0) -> EfficientNetLite:
 @pytest.mark.parametrize("size", [(64, 64), (50, 39)])
 @torch.no_grad()
 def test_features_are_those_of_the_plain_forward(size: tuple[int, int]) -> None:
-    model, pixels = _random(), torch.randn(2, 3, *size)
+    model, pixels = random_backbone(), torch.randn(2, 3, *size)
     features = model(pixels)
-    expected = plain_forward(_published_names(model), pixels)
+    expected = plain_forward(published_names(model), pixels)
     assert [len(x[0]) for x in features] == model.channels == [24, 40, 112, 320]
     for own, other in zip(features, expected, strict=True):
         torch.testing.assert_close(own, other, rtol=1e-4, atol=1e-5)
