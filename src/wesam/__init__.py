@@ -11,11 +11,12 @@ if TYPE_CHECKING:
     from wesam.export.official import export_official
     from wesam.export.transformers import export_transformers
     from wesam.labels.check import check, load_samples
-    from wesam.types import Instance, Sample
+    from wesam.types import ImageReading, Instance, Sample
     from wesam.updates.load import load_segmenter
 
 __all__ = [
     "AdaptResult",
+    "ImageReading",
     "Instance",
     "Sample",
     "WesamError",
@@ -31,6 +32,7 @@ __all__ = [
 
 _HOMES = {
     "AdaptResult": "wesam.adaptation",
+    "ImageReading": "wesam.types",
     "Instance": "wesam.types",
     "Sample": "wesam.types",
     "WesamError": "wesam.errors",

@@ -97,13 +97,17 @@ def run(
     skipped: tuple[Problem, ...] = ()
     left_out = 0
     if config.labels is not None:
-        labelled, report = load_samples(config.images, config.labels, format=config.labels_format)
+        labelled, report = load_samples(
+            config.images, config.labels, format=config.labels_format, reading=config.reading
+        )
         skipped, left_out = report.skipped, report.tally.left_out
         for line in report.lines():
             tell(line)
     validation = None
     if config.val_labels is not None:
-        validation, report = load_samples(config.images, config.val_labels, format=config.val_labels_format)
+        validation, report = load_samples(
+            config.images, config.val_labels, format=config.val_labels_format, reading=config.reading
+        )
         for line in report.lines():
             tell(line)
         for sample in validation:

@@ -13,6 +13,7 @@ from PIL import Image
 from wesam.atomic import replaced_folder
 from wesam.errors import WesamError
 from wesam.labels.images import list_images, read_image
+from wesam.types import AS_TAGGED, ImageReading
 from wesam.untrusted import stay_inside
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ def corrupt_folder(
     severity: int,
     seed: int = 0,
     on_image: Callable[[Path], None] | None = None,
+    reading: ImageReading = AS_TAGGED,
 ) -> int:
     """Writes a corrupted copy of every image under its own name, so that the folder's labels fit the copy too.
 
@@ -105,7 +107,7 @@ def corrupt_folder(
         for path in paths:
             relative = path.relative_to(images)
             image_seed = zlib.crc32(f"{seed}/{relative.as_posix()}/{name}".encode(errors="surrogatepass"))
-            image = read_image(stay_inside(path, images))
+            image = read_image(stay_inside(path, images), reading=reading)
             try:
                 picture = Image.fromarray(corrupt(image, name, severity, image_seed))
             except WesamError as error:

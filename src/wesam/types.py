@@ -77,6 +77,30 @@ class Instance:
 
 
 @dataclass(frozen=True)
+class ImageReading:
+    """Which page and bands of an image file are looked at. Files of one page, and of one or three bands, need neither.
+
+    Attributes:
+        page: from 1; None: the only one.
+        bands: one, shown as grey, or three, as red, green and blue, from 1; None: those that the file's tags name.
+    """
+
+    page: int | None = None
+    bands: tuple[int, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if self.page is not None and self.page < 1:
+            raise WesamError(f"page: expected a number from 1 on, got {self.page}")
+        if self.bands is not None and (len(self.bands) not in (1, 3) or min(self.bands) < 1):
+            given = ",".join(map(str, self.bands)) or "none"
+            raise WesamError(f"bands: expected one number from 1 on, or three (red, green, blue), got {given}")
+
+
+#: The only page, and the bands that the file's tags name.
+AS_TAGGED = ImageReading()
+
+
+@dataclass(frozen=True)
 class Sample:
     """One image of a set with its labels. The pixels stay on disk until `labels.images.read_image(path)`.
 
@@ -85,6 +109,7 @@ class Sample:
         path: the file.
         width, height: size in pixels after EXIF orientation.
         instances: the labelled objects; may be empty.
+        reading: which page and bands of the file.
     """
 
     id: str
@@ -92,6 +117,7 @@ class Sample:
     width: int
     height: int
     instances: tuple[Instance, ...] = ()
+    reading: ImageReading = AS_TAGGED
 
     def with_instances(self, instances: Sequence[Instance]) -> Sample:
         return replace(self, instances=tuple(instances))

@@ -2,12 +2,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from tests.labels.conftest import CocoSet
 from wesam.errors import WesamError
 from wesam.labels.check import check, load_samples
+from wesam.labels.images import read_sample
+from wesam.types import ImageReading
 
 
 @pytest.fixture
@@ -151,9 +154,26 @@ def test_that_nothing_is_left_comes_with_the_reasons(coco: CocoSet) -> None:
         load_samples(coco.images, coco.labels)
 
 
-def test_stacks_are_noted(coco: CocoSet) -> None:
+def test_a_stack_is_left_out_until_its_page_is_chosen(coco: CocoSet) -> None:
     pages = [Image.new("L", (60, 40), n) for n in range(3)]
     pages[0].save(coco.images / "a.png", format="TIFF", save_all=True, append_images=pages[1:])
     coco.add()
-    notes = [problem.message for problem in check(coco.images, coco.labels).notes]
-    assert notes == ["1 image with several pages or planes, of which the first is read: a.png"]
+    report = check(coco.images, coco.labels)
+    assert "a.png: expected one page, got a stack of 3: --page N" in str(report.skipped[0])
+    samples, report = load_samples(coco.images, coco.labels, reading=ImageReading(page=3))
+    assert not report.skipped
+    assert read_sample(samples[0])[0, 0].tolist() == [2, 2, 2]
+
+
+def test_how_images_are_read_is_noted_once_for_all(coco: CocoSet) -> None:
+    for name in ("a.png", "b.png"):
+        infrared = np.dstack([np.zeros((40, 60, 3), np.uint8), np.full((40, 60), 99, np.uint8)])
+        if name == "b.png":
+            coco.add_image(name)
+        Image.fromarray(infrared).save(coco.images / name)
+    coco.add()
+    coco.add(image_id=2)
+    notes = [str(note) for note in check(coco.images, coco.labels).notes]
+    assert len(notes) == 1
+    assert "2 images whose last band is tagged as alpha" in notes[0]
+    assert notes[0].endswith("a.png, b.png")

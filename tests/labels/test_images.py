@@ -126,17 +126,40 @@ def test_a_constant_image_and_a_single_bright_speck(save_image: Save) -> None:
     assert grey.sum() == 255
 
 
-def test_16_bit_colour_with_alpha_keeps_its_high_byte(tmp_path: Path) -> None:
+def test_12_bit_colours_in_16_bits_with_alpha_are_not_black(tmp_path: Path) -> None:
+    values = np.random.default_rng(0).integers(1, 4096, (20, 30, 4), dtype=np.uint16)
+    values[..., 3] = 65535
+    values[:, :10, 3] = 0
     path = tmp_path / "deep.png"
-    cv2.imwrite(str(path), np.full((4, 5, 4), (0x1122, 0x3344, 0x5566, 0xFFFF), np.uint16))  # OpenCV writes BGR
-    np.testing.assert_array_equal(read_image(path)[0, 0], [0x55, 0x33, 0x11])
+    cv2.imwrite(str(path), values[..., [2, 1, 0, 3]])  # OpenCV writes BGR
+    found = read_image(path)
+    assert (found[:, :10] == 255).all()  # transparent: the paper
+    np.testing.assert_allclose(found[:, 10:], values[:, 10:, :3] / 4095 * 255, atol=1.5)
 
 
-def test_what_pillow_cannot_read_as_rgb_is_named(tmp_path: Path) -> None:
-    path = tmp_path / "float_rgb.tif"
-    cv2.imwrite(str(path), np.zeros((4, 5, 3), np.float32))
-    with pytest.raises(WesamError, match="float_rgb.tif: expected"):
-        read_image(path)
+def test_16_bit_colours_that_are_stored_turned(tmp_path: Path) -> None:
+    values = np.random.default_rng(0).integers(0, 4096, (20, 30, 3), dtype=np.uint16)
+    path = tmp_path / "x.png"
+    cv2.imwrite(str(path), values[:, :, ::-1])
+    whole = path.read_bytes()
+    turned = exif(6).tobytes()[6:]
+    chunk = len(turned).to_bytes(4, "big") + b"eXIf" + turned + zlib.crc32(b"eXIf" + turned).to_bytes(4, "big")
+    path.write_bytes(whole[:33] + chunk + whole[33:])
+    assert image_size(path) == (20, 30)
+    np.testing.assert_allclose(read_image(path), np.rot90(values, -1) / 4095 * 255, atol=1.5)
+
+
+def test_alpha_that_is_none_is_left_out_and_said(save_image: Save) -> None:
+    infrared = np.random.default_rng(0).integers(60, 200, (20, 30), dtype=np.uint8)
+    colours = np.full((20, 30, 3), (10, 120, 30), np.uint8)
+    path = save_image(Image.fromarray(np.dstack([colours, infrared])), "x.png")
+    np.testing.assert_array_equal(read_image(path), colours)
+    assert "tagged as alpha" in verify_image(path)[0]
+    empty = save_image(Image.fromarray(np.dstack([colours, infrared * 0])), "empty.png")
+    np.testing.assert_array_equal(read_image(empty), colours)
+    assert "hides every pixel" in verify_image(empty)[0]
+    opaque = save_image(Image.fromarray(np.dstack([colours, np.full((20, 30), 255, np.uint8)])), "opaque.png")
+    assert verify_image(opaque) == ()
 
 
 @pytest.mark.parametrize("read", [read_image, image_size, verify_image])
@@ -229,7 +252,7 @@ def test_what_is_transparent_is_no_number(save_image: Save, pixels: list[list[in
 
 def test_fractions_are_no_numbers(save_image: Save) -> None:
     with pytest.raises(WesamError, match="x.tif: expected an image of whole"):
-        read_values(save_image(Image.new("F", (2, 1)), "x.tif"))
+        read_values(save_image(Image.new("F", (2, 1), 0.5), "x.tif"))
 
 
 def test_list_images_is_recursive_sorted_and_knows_unicode(tmp_path: Path) -> None:
@@ -288,7 +311,7 @@ def test_pipes_are_not_waited_for(tmp_path: Path) -> None:
 def test_an_image_that_memory_does_not_suffice_for_is_named(
     tmp_path: Path, save_image: Save, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = save_image(Image.new("RGB", (3, 2)), "large.png")
+    path = save_image(Image.new("P", (3, 2)), "large.png")
 
     def fails(*_: object) -> None:
         raise MemoryError

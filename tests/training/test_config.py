@@ -7,6 +7,7 @@ import yaml
 from wesam.errors import WesamError
 from wesam.training.config import PRESETS, RunConfig, make_config
 from wesam.training.loop import learning_rate
+from wesam.types import ImageReading
 
 BASE = {"model": "wesam-tiny", "images": "images", "labels": "labels.json", "out": "run"}
 
@@ -23,6 +24,15 @@ def test_missing_and_wrong_values_name_the_field() -> None:
         make_config({key: value for key, value in BASE.items() if key != "images"})
     with pytest.raises(WesamError, match="steps: .*greater than or equal to 1.*got 0"):
         make_config(BASE, overrides=["steps=0"])
+
+
+def test_which_pages_and_bands_are_read_is_recorded() -> None:
+    config = make_config(BASE, overrides=["page=2", "bands=[3, 2, 1]"])
+    assert config.reading == ImageReading(2, (3, 2, 1))
+    assert config.model_dump(mode="json")["bands"] == [3, 2, 1]
+    for wrong in ("[1, 2]", "[0]", "[]"):
+        with pytest.raises(WesamError, match="bands: expected one number from 1 on, or three"):
+            make_config(BASE, overrides=[f"bands={wrong}"])
 
 
 def test_later_sources_win(tmp_path: Path) -> None:

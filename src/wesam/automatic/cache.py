@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from wesam.types import Sample
 
 # Changes when the same question would be answered or written otherwise than before.
-_VERSION = 1
+_VERSION = 2
 
 
 class CandidateCache:
@@ -87,6 +87,7 @@ class CandidateCache:
         key = self._question.copy()
         key.update(adapter_switches(self._segmenter))
         try:
+            key.update(repr(sample.reading).encode())
             key.update(sample.path.read_bytes())
         except OSError as error:
             raise WesamError(f"{sample.path}: expected an image that can be read, got: {error}") from error

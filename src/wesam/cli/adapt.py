@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from wesam.cli.console import loss_progress, print_result, reported, say
-from wesam.cli.options import FormatOption, TileOption
+from wesam.cli.options import BandsOption, FormatOption, PageOption, TileOption, bands_of
 
 
 def adapt(
@@ -38,6 +38,8 @@ def adapt(
     val_format: Annotated[
         str | None, typer.Option("--val-format", help="Of --val-labels, as --format is of --labels.")
     ] = None,
+    page: PageOption = None,
+    bands: BandsOption = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
 ) -> None:
     """Adapt a model to your images from weak labels."""
@@ -55,6 +57,8 @@ def adapt(
         "val_labels": val_labels,
         "val_labels_format": val_format,
         "prompt": prompt,
+        "page": page,
+        "bands": bands_of(bands),
         "views": None if tile is None else {"tile": tile},
     }
     if resume and config is None and out is not None:

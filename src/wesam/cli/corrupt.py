@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from wesam.cli.console import say
-from wesam.cli.options import ImagesOption
+from wesam.cli.options import BandsOption, ImagesOption, PageOption, reading_of
 
 
 def corrupt(
@@ -17,9 +17,11 @@ def corrupt(
     corruption: Annotated[str, typer.Option("--corruption", help="One of the 15 of ImageNet-C, e.g. fog.")],
     severity: Annotated[int, typer.Option("--severity", min=1, max=5)] = 5,
     seed: Annotated[int, typer.Option("--seed", min=0)] = 0,
+    page: PageOption = None,
+    bands: BandsOption = None,
 ) -> None:
     """Write a corrupted copy of an image folder (ImageNet-C), which its labels fit; elastic_transform moves pixels."""
     from wesam.corruptions import corrupt_folder
 
-    count = corrupt_folder(images, out, corruption, severity, seed)
+    count = corrupt_folder(images, out, corruption, severity, seed, reading=reading_of(page, bands))
     say(f"{count} images written to {out}")

@@ -10,14 +10,17 @@ import typer
 from wesam.cli.console import image_progress, print_scores, say
 from wesam.cli.options import (
     AdapterOption,
+    BandsOption,
     DeviceOption,
     FormatOption,
     ImagesOption,
     ModelOption,
     OverlapOption,
+    PageOption,
     PrecisionOption,
     TileOption,
     overlap_of,
+    reading_of,
 )
 
 _FILES = ("evaluation.json", "images.csv", "report.html")
@@ -45,6 +48,8 @@ def evaluate(
     device: DeviceOption = "auto",
     precision: PrecisionOption = "fp32",
     format: FormatOption = None,
+    page: PageOption = None,
+    bands: BandsOption = None,
 ) -> None:
     """Score a model, with its adapter and without, and beside them answers that need no network."""
     from wesam.errors import WesamError
@@ -60,7 +65,7 @@ def evaluate(
     there = [name for name in _FILES if out is not None and (out / name).exists()]
     if there and not overwrite:
         raise WesamError(f"{out}: expected no {there[0]} in it, got one; --overwrite replaces it")
-    samples, report = load_samples(images, labels, format=format)
+    samples, report = load_samples(images, labels, format=format, reading=reading_of(page, bands))
     if swap and len(samples) < 2:
         raise WesamError(f"--swap: expected at least 2 images with objects, got {len(samples)}")
     if out is not None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+
+if TYPE_CHECKING:
+    from wesam.types import ImageReading
 
 ModelOption = Annotated[
     str,
@@ -34,6 +37,32 @@ TileOption = Annotated[
 OverlapOption = Annotated[
     int | None, typer.Option("--overlap", min=0, help="Pixels that neighbouring tiles share (64).")
 ]
+
+
+PageOption = Annotated[
+    int | None, typer.Option("--page", min=1, help="Of images of several pages or planes, which to read, from 1.")
+]
+BandsOption = Annotated[
+    str | None,
+    typer.Option("--bands", help="Of images, three as red,green,blue, e.g. 3,2,1, or one.", metavar="N,N,N"),
+]
+
+
+def reading_of(page: int | None, bands: str | None) -> ImageReading:
+    """Which page and bands of the images, as given."""
+    from wesam.types import ImageReading
+
+    return ImageReading(page, bands_of(bands))
+
+
+def bands_of(text: str | None) -> tuple[int, ...] | None:
+    """The numbers in "3,2,1"; None if nothing is given."""
+    if text is None:
+        return None
+    try:
+        return tuple(int(number) for number in text.split(","))
+    except ValueError:
+        raise typer.BadParameter(f"expected numbers such as 3,2,1, got {text!r}", param_hint="--bands") from None
 
 
 def overlap_of(tile: int | None, overlap: int | None) -> int:

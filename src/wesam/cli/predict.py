@@ -10,14 +10,17 @@ import typer
 from wesam.cli.console import image_progress, say
 from wesam.cli.options import (
     AdapterOption,
+    BandsOption,
     DeviceOption,
     FormatOption,
     ImagesOption,
     ModelOption,
     OverlapOption,
+    PageOption,
     PrecisionOption,
     TileOption,
     overlap_of,
+    reading_of,
 )
 
 
@@ -37,6 +40,8 @@ def predict(
     device: DeviceOption = "auto",
     precision: PrecisionOption = "fp32",
     format: FormatOption = None,
+    page: PageOption = None,
+    bands: BandsOption = None,
 ) -> None:
     """Segment every labelled object: COCO masks, instance maps, pictures."""
     from wesam.evaluation.predict import predict as run_prediction
@@ -44,7 +49,7 @@ def predict(
     from wesam.updates.load import load_segmenter
 
     shared = overlap_of(tile, overlap)
-    samples, report = load_samples(images, labels, format=format)
+    samples, report = load_samples(images, labels, format=format, reading=reading_of(page, bands))
     for line in report.lines():
         say(line)
     segmenter = load_segmenter(model, adapter, device, precision)

@@ -10,13 +10,16 @@ import typer
 from wesam.cli.console import image_progress, say
 from wesam.cli.options import (
     AdapterOption,
+    BandsOption,
     DeviceOption,
     ImagesOption,
     ModelOption,
     OverlapOption,
+    PageOption,
     PrecisionOption,
     TileOption,
     overlap_of,
+    reading_of,
 )
 from wesam.errors import WesamError
 
@@ -56,6 +59,8 @@ def prompts(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Write over an older --out.")] = False,
     device: DeviceOption = "auto",
     precision: PrecisionOption = "fp32",
+    page: PageOption = None,
+    bands: BandsOption = None,
 ) -> None:
     """Find prompts in images without labels, for you to look at and correct: masks, boxes, a point each."""
     from wesam.automatic.cache import CandidateCache
@@ -76,9 +81,9 @@ def prompts(
         iou_threshold=iou_threshold,
         stability_threshold=stability_threshold,
     )
-    samples, problems = load_unlabelled(images)
+    samples, problems = load_unlabelled(images, reading_of(page, bands))
     for problem in problems:
-        say(f"skipped: {problem}")
+        say(f"{'skipped' if problem.severity == 'skip' else problem.severity}: {problem}")
     segmenter = load_segmenter(model, adapter, device, precision)
     kept = CandidateCache(cache or out.with_suffix(".cache"), segmenter, settings.grid, tile, shared)
     with image_progress(len(samples)) as advance:

@@ -5,20 +5,21 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wesam.errors import WesamError
 from wesam.labels.formats import read_labels
-from wesam.labels.images import frames, list_images, verify_image
-from wesam.labels.problems import Problem
+from wesam.labels.images import list_images, verify_image
+from wesam.labels.problems import Problem, count_images, remarks_as_notes
 from wesam.labels.summary import Summary, summarise, tiny_object_hint
 from wesam.labels.tally import Tally
 from wesam.labels.whole_set import look_at_set, without_fractions
+from wesam.types import AS_TAGGED
 
 if TYPE_CHECKING:
-    from wesam.types import Sample
+    from wesam.types import ImageReading, Sample
 
 # Below this side an image holds fewer than 2 x 2 of an encoder's 16-pixel patches, if it is not enlarged.
 TINY_IMAGE = 32
@@ -86,6 +87,7 @@ def check(
     input_size: int | None = None,
     decode: bool = True,
     format: str | None = None,
+    reading: ImageReading = AS_TAGGED,
 ) -> CheckReport:
     """Lists every problem of a set at once, and says what the rest of it holds.
 
@@ -95,11 +97,12 @@ def check(
         input_size: side of the encoder's input in pixels; with it, objects too small to see are noted.
         decode: whether every image is decoded to find damage; without it only headers are read.
         format: name of the labels' format; None to tell by the content.
+        reading: which page and bands of the images.
 
     Raises:
         WesamError: if there is no such format. Never for what the files hold: that is what the report is for.
     """
-    return _look(Path(images), Path(labels), input_size, decode, format)[1]
+    return _look(Path(images), Path(labels), input_size, decode, format, reading)[1]
 
 
 def load_samples(
@@ -108,43 +111,40 @@ def load_samples(
     input_size: int | None = None,
     decode: bool = True,
     format: str | None = None,
+    reading: ImageReading = AS_TAGGED,
 ) -> tuple[list[Sample], CheckReport]:
     """The usable images of a set, each with at least one instance, and the report of what was left out.
 
     Args:
-        images, labels, input_size, decode, format: as in `check`.
+        images, labels, input_size, decode, format, reading: as in `check`.
 
     Raises:
         WesamError: naming every fatal problem, if there is one, and what came before it; and if there is no such
             format.
     """
-    samples, report = _look(Path(images), Path(labels), input_size, decode, format)
+    samples, report = _look(Path(images), Path(labels), input_size, decode, format, reading)
     if report.fatal:
         raise WesamError("\n".join([*map(str, report.fatal), *report.lines()]))
     return samples, report
 
 
 def _look(
-    images: Path, labels: Path, input_size: int | None, decode: bool, format: str | None
+    images: Path, labels: Path, input_size: int | None, decode: bool, format: str | None, reading: ImageReading
 ) -> tuple[list[Sample], CheckReport]:
     found = without_fractions(read_labels(labels, images, format), labels.name)
     problems = list(found.problems)
-    samples = list(found.samples)
+    samples = [replace(sample, reading=reading) for sample in found.samples]
     if decode:
-        samples = _undamaged(samples, problems)
+        samples, remarks = _undamaged(samples, problems)
+        problems += remarks_as_notes(remarks, str(images))
     problems += [
         Problem("note", sample.id, "", f"a tiny image of {sample.width} x {sample.height} px")
         for sample in samples
         if min(sample.width, sample.height) < TINY_IMAGE
     ]
-    if decode:
-        several = [sample.id for sample in samples if frames(sample.path) > 1]
-        if several:
-            what = "with several pages or planes, of which the first is read"
-            problems.append(Problem("note", str(images), "", _count(several, what)))
     bare = [sample.id for sample in samples if not sample.instances]
     if bare:
-        problems.append(Problem("note", labels.name, "images", _count(bare, "without a usable instance")))
+        problems.append(Problem("note", labels.name, "images", count_images(bare, "without a usable instance")))
     samples = [sample for sample in samples if sample.instances]
     problems += look_at_set(samples, found, labels.name)
 
@@ -153,7 +153,7 @@ def _look(
         known = found.left_out | {sample.id for sample in found.samples}
         unlabelled = [id_ for path in list_images(images) if (id_ := path.relative_to(images).as_posix()) not in known]
         if unlabelled:
-            note = Problem("note", str(images), "", _count(unlabelled, "not in the labels"))
+            note = Problem("note", str(images), "", count_images(unlabelled, "not in the labels"))
             problems.append(note)
         if not samples:
             message = "expected at least one usable instance, got none"
@@ -166,29 +166,24 @@ def _look(
     return samples, CheckReport(images, labels, tuple(problems), summary, note)
 
 
-def _undamaged(samples: list[Sample], problems: list[Problem]) -> list[Sample]:
-    """The samples whose files decode; tells the others."""
+def _undamaged(samples: list[Sample], problems: list[Problem]) -> tuple[list[Sample], list[tuple[str, str]]]:
+    """The samples whose files decode, and what there is to say of how they are read, by their ids; tells the others."""
 
     large = threading.Lock()
 
-    def damage(sample: Sample) -> WesamError | None:
+    def looked_at(sample: Sample) -> WesamError | tuple[str, ...]:
         try:
             with large if sample.width * sample.height > _LARGE else nullcontext():
-                verify_image(sample.path)
+                return verify_image(sample.path, reading=sample.reading)
         except WesamError as error:
             return error
-        return None
 
     with ThreadPoolExecutor() as pool:  # Pillow decodes without holding the interpreter's lock
-        damages = list(pool.map(damage, samples))
+        found = list(zip(samples, pool.map(looked_at, samples), strict=True))
     problems += [
         Problem("skip", str(sample.path), "", str(error), len(sample.instances))
-        for sample, error in zip(samples, damages, strict=True)
-        if error
+        for sample, error in found
+        if isinstance(error, WesamError)
     ]
-    return [sample for sample, error in zip(samples, damages, strict=True) if error is None]
-
-
-def _count(ids: list[str], what: str) -> str:
-    shown = ", ".join(ids[:3]) + (", ..." if len(ids) > 3 else "")
-    return f"{len(ids)} image{'s' if len(ids) > 1 else ''} {what}: {shown}"
+    whole = [(sample, said) for sample, said in found if not isinstance(said, WesamError)]
+    return [sample for sample, _ in whole], [(sample.id, remark) for sample, said in whole for remark in said]

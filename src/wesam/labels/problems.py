@@ -9,7 +9,7 @@ from wesam.errors import WesamError
 from wesam.labels.shapes import FractionsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Sequence
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -42,6 +42,25 @@ class Problem:
         place = f"{self.file}: {self.field}" if self.field else self.file
         # Messages about a file as a whole often begin with its path already.
         return self.message if self.message.startswith(f"{place}:") else f"{place}: {self.message}"
+
+
+def count_images(ids: Sequence[str], what: str) -> str:
+    """How many images that is true of, with the first three."""
+    shown = ", ".join(ids[:3]) + (", ..." if len(ids) > 3 else "")
+    return f"{len(ids)} image{'s' if len(ids) > 1 else ''} {what}: {shown}"
+
+
+def remarks_as_notes(remarks: Iterable[tuple[str, str]], place: str) -> list[Problem]:
+    """One note for each thing that was said of images, as `labels.images.verify_image` says it.
+
+    Args:
+        remarks: an image's id, and what was said of it.
+        place: the folder of the images.
+    """
+    said: dict[str, list[str]] = {}
+    for id_, remark in remarks:
+        said.setdefault(remark, []).append(id_)
+    return [Problem("note", place, "", count_images(ids, remark)) for remark, ids in said.items()]
 
 
 class ProblemLog:

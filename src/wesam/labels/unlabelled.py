@@ -6,16 +6,17 @@ from pathlib import Path
 
 from wesam.errors import WesamError
 from wesam.labels.images import image_size, list_images, verify_image
-from wesam.labels.problems import Problem
-from wesam.types import Sample
+from wesam.labels.problems import Problem, remarks_as_notes
+from wesam.types import AS_TAGGED, ImageReading, Sample
 from wesam.untrusted import stay_inside
 
 
-def load_unlabelled(images: str | Path) -> tuple[list[Sample], list[Problem]]:
-    """Every usable image of a folder, without instances, and why others are left out.
+def load_unlabelled(images: str | Path, reading: ImageReading = AS_TAGGED) -> tuple[list[Sample], list[Problem]]:
+    """Every usable image of a folder, without instances, why others are left out, and notes on how they are read.
 
     Args:
         images: folder of images; each is decoded to find damage.
+        reading: which page and bands of them.
 
     Raises:
         WesamError: if the folder does not exist, or holds no usable image.
@@ -23,15 +24,18 @@ def load_unlabelled(images: str | Path) -> tuple[list[Sample], list[Problem]]:
     folder = Path(images)
     samples: list[Sample] = []
     problems: list[Problem] = []
+    said: list[tuple[str, str]] = []
     for path in list_images(folder):
         try:
             width, height = image_size(stay_inside(path, folder))
-            verify_image(path)
+            remarks = verify_image(path, reading=reading)
         except WesamError as error:
             problems.append(Problem("skip", str(path), "", str(error)))
         else:
-            samples.append(Sample(path.relative_to(folder).as_posix(), path, width, height))
+            sample = Sample(path.relative_to(folder).as_posix(), path, width, height, reading=reading)
+            samples.append(sample)
+            said += [(sample.id, remark) for remark in remarks]
     if not samples:
         left_out = f"; {len(problems)} cannot be used, the first: {problems[0]}" if problems else ""
         raise WesamError(f"{folder}: expected at least one image, found none{left_out}")
-    return samples, problems
+    return samples, problems + remarks_as_notes(said, str(folder))

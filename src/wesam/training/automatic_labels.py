@@ -42,12 +42,12 @@ def automatic_labels(
         WesamError: if there is no usable image, or no mask survives.
     """
     if not folder.prompts.exists():
-        samples, problems = load_unlabelled(config.images)
+        samples, problems = load_unlabelled(config.images, config.reading)
         samples = [sample for sample in samples if sample.id not in left_out]
         if not samples:
             raise WesamError(f"{config.images}: expected images beside those of val_labels to adapt to, found none")
         for problem in problems:
-            tell(f"skipped: {problem}")
+            tell(f"{'skipped' if problem.severity == 'skip' else problem.severity}: {problem}")
         tell(f"no labels: the source model is asked about a grid of points on {len(samples)} images")
         tile, overlap = config.views.tile, config.views.overlap
         with segmenter.anchor():
@@ -64,4 +64,4 @@ def automatic_labels(
                 found.write(folder.prompts)
                 shutil.rmtree(folder.automatic)
         accelerator.wait_for_everyone()
-    return load_samples(config.images, folder.prompts)[0]
+    return load_samples(config.images, folder.prompts, reading=config.reading)[0]

@@ -20,6 +20,7 @@ from wesam.methods.segmentation import PAPER_FOCAL_ALPHA
 from wesam.methods.wesam import WesamSettings
 from wesam.prompts.weak_labels import PromptKind
 from wesam.training.guard import GuardSettings
+from wesam.types import ImageReading
 from wesam.updates.lora import LoraSettings
 
 PAPER_WARMUP_STEPS = 250
@@ -77,6 +78,13 @@ class RunConfig(BaseModel):
     )
     val_labels_format: str | None = Field(
         default=None, description="of `val_labels`, as --val-format; None: told by the content"
+    )
+    page: int | None = Field(
+        default=None, ge=1, description="of images of several pages, from 1; None: such an image is refused"
+    )
+    bands: tuple[int, ...] | None = Field(
+        default=None,
+        description="of images, one (grey) or three (red, green, blue), from 1; None: those that their tags name",
     )
     prompt: PromptKind = Field(default="auto", description="which of the labels to prompt with")
     automatic: AutomaticSettings = Field(default_factory=AutomaticSettings)
@@ -153,6 +161,11 @@ class RunConfig(BaseModel):
             raise ValueError(str(error)) from error
 
     @model_validator(mode="after")
+    def _images_can_be_read_so(self) -> RunConfig:
+        ImageReading(self.page, self.bands)
+        return self
+
+    @model_validator(mode="after")
     def _warmup_ends_within_the_run(self) -> RunConfig:
         if self.warmup_steps is not None and self.warmup_steps >= self.steps:
             raise ValueError(
@@ -181,6 +194,11 @@ class RunConfig(BaseModel):
                 f"health.every={self.health.every}, which hands over the last step"
             )
         return self
+
+    @property
+    def reading(self) -> ImageReading:
+        """Which page and bands of the images."""
+        return ImageReading(self.page, self.bands)
 
     @property
     def effective_selection(self) -> SelectionSettings:
