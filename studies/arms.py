@@ -211,13 +211,14 @@ def _score(
     model: str, adapter: Path | None, tests: list[Sample], prompts: Sequence[PromptKind], tile: int | None, name: str
 ) -> list[Row]:
     segmenter = load_segmenter(model, adapter)
+    result = evaluate(segmenter, tests, prompts=prompts, tile=tile, compare_source=False, trivial=adapter is None)
     rows: list[Row] = []
     for prompt in prompts:
         # Answers without a network come from the box, whatever the prompt: once is enough.
         trivial = adapter is None and prompt == "box"
-        result = evaluate(segmenter, tests, prompt=prompt, tile=tile, compare_source=False, trivial=trivial)
-        judged = {name: result.methods[result.judged]}
-        judged |= {method: result.methods[method] for method in TRIVIAL_METHODS if method in result.methods}
+        scores = result.prompts[prompt]
+        judged = {name: scores.methods[scores.judged]}
+        judged |= {method: scores.methods[method] for method in TRIVIAL_METHODS if trivial}
         rows += [
             {"arm": arm, "prompt": prompt, "miou": 100 * score.miou, "dice": 100 * score.dice}
             for arm, score in judged.items()

@@ -168,14 +168,14 @@ class _Scorer:
             found = evaluate(
                 self._judge,
                 self._tests,
-                prompt=self._config.prompt,
+                prompts=[self._config.prompt],
                 seed=_TEST_SEED,
                 tile=views.tile,
                 overlap=views.overlap,
                 compare_source=False,
                 trivial=False,
             )
-        return 100 * found.methods[found.judged].miou
+        return 100 * found.first.methods[found.first.judged].miou
 
     def signals(self, weights: Weights) -> Signals:
         """As the run itself would have measured them."""

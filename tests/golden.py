@@ -62,7 +62,7 @@ def run(case: str, model: Path, image_set: ImageSet, out: Path) -> dict[str, Any
     names = sorted(set(losses[0]) - {"step", "images_per_second", "learning_rate", "memory_mb"}) if losses else []
     return {
         "losses": {name: [row[name] for row in losses] for name in names},
-        "miou": result.summary["evaluation"],
+        "miou": result.summary["evaluation"]["box" if prompt == "automatic" else prompt],
     }
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from wesam.errors import WesamError
-from wesam.evaluation.evaluate import evaluate
-from wesam.evaluation.ground_truth import scorable, simulated_prompts
-from wesam.evaluation.previews import pick_samples, write_previews
+from wesam.evaluation.evaluate import DEFAULT_PROMPTS, evaluate
+from wesam.evaluation.ground_truth import ScoredPrompt, scorable, simulated_prompts
+from wesam.evaluation.previews import pick_samples, write_previews, write_scored_previews
 from wesam.evaluation.report import write_report
 from wesam.evaluation.scores import Evaluation
 from wesam.labels.check import load_samples
@@ -20,7 +20,7 @@ from wesam.methods.registry import build_objective
 from wesam.methods.wesam import WesamSettings
 from wesam.models.fingerprint import fingerprint
 from wesam.models.segmenter import Segmenter
-from wesam.prompts.weak_labels import PromptKind, weak_labels
+from wesam.prompts.weak_labels import weak_labels
 from wesam.training.automatic_labels import automatic_labels
 from wesam.training.config import RunConfig, make_config
 from wesam.training.input_record import keep_same_inputs
@@ -170,7 +170,7 @@ def run(
             "last_metrics": ([row for row in folder.read_metrics() if "total" in row] or [{}])[-1],
             "adapter_bytes": sum(file.stat().st_size for file in folder.adapter.iterdir()),
             "scored_images_adapted_to": len(seen),
-            "evaluation": evaluation and {name: score.miou for name, score in evaluation.methods.items()},
+            "evaluation": evaluation and evaluation.miou(),
         }
         folder.write_summary(summary)
         return AdaptResult(folder.root, folder.adapter, summary, evaluation)
@@ -203,7 +203,7 @@ def _prompted_from_truth(config: RunConfig, samples: Sequence[Sample]) -> list[S
     return [sample.with_instances(simulated_prompts(sample, prompt, config.seed)) for sample in samples]
 
 
-def _prompt_of_truth(config: RunConfig) -> PromptKind:
+def _prompt_of_truth(config: RunConfig) -> ScoredPrompt:
     """What to prompt with where masks are the truth: "auto" could be the mask; a box is what most users give."""
     return "box" if config.prompt == "auto" else config.prompt
 
@@ -224,16 +224,16 @@ def _look_at_result(
         write_previews(segmenter, shown, folder.previews, tile=tile, overlap=overlap)
         return None
     tell(f"scoring source and adapted model on {len(validation)} images with masks")
-    prompt = _prompt_of_truth(config)
-    evaluation = evaluate(segmenter, validation, prompt=prompt, seed=config.seed, tile=tile, overlap=overlap)
+    own = _prompt_of_truth(config)
+    prompts = (own, *(prompt for prompt in DEFAULT_PROMPTS if prompt != own))
+    evaluation = evaluate(segmenter, validation, prompts=prompts, seed=config.seed, tile=tile, overlap=overlap)
     evaluation.write(folder.root)
     shown = pick_samples(validation, config.previews, evaluation)
-    pictures = write_previews(
+    pictures = write_scored_previews(
         segmenter,
         shown,
         folder.previews,
-        prompt=prompt,
-        truth=True,
+        prompts=(own, "click"),
         seed=config.seed,
         tile=tile,
         overlap=overlap,

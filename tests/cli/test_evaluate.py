@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -15,11 +16,21 @@ def test_evaluate_scores_source_adapted_and_trivial_answers(
 ) -> None:
     result = wesam(
         *("evaluate", "--model", model_folder, "--adapter", finished_run / "adapter", "--swap"),
-        *("--images", image_set.images, "--labels", image_set.masks, "--prompt", "point", "--out", tmp_path / "scores"),
+        *(
+            "--images",
+            image_set.images,
+            "--labels",
+            image_set.masks,
+            "--prompt",
+            "point,click",
+            "--out",
+            tmp_path / "scores",
+        ),
     )
     assert result.exit_code == 0, result.output
-    for name in ("source", "adapted", "box", "ellipse", "grabcut", "embedding swap"):
+    for name in ("source", "adapted", "box", "ellipse", "GrabCut", "5 + 5 points", "one click", "embedding swap"):
         assert name in result.output
+    assert list(json.loads((tmp_path / "scores" / "evaluation.json").read_text())["prompts"]) == ["point", "click"]
     assert {path.name for path in (tmp_path / "scores").iterdir()} == {"evaluation.json", "images.csv", "report.html"}
 
 
@@ -45,3 +56,10 @@ def test_what_cannot_be_done_is_refused_before_the_work(
     assert message in result.output
     assert "GrabCut" not in result.output
     assert (tmp_path / "done" / "images.csv").read_text() == "precious"
+
+
+def test_prompts_that_nobody_knows_are_named(image_set: ImageSet, tmp_path: Path) -> None:
+    data = ("--images", image_set.images, "--labels", image_set.masks)
+    result = wesam("evaluate", "--model", "m", *data, "--prompt", "box,clik")
+    assert result.exit_code == 2
+    assert "expected one or more of box, point, click, mask" in " ".join(result.output.replace("│", " ").split())

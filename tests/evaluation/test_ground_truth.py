@@ -21,7 +21,7 @@ def test_empty_masks_are_left_out(disc_samples):
     assert kept == sample
 
 
-@pytest.mark.parametrize("kind", ["box", "point", "mask"])
+@pytest.mark.parametrize("kind", ["box", "point", "click", "mask"])
 def test_every_object_is_asked_about_in_order_and_without_its_true_mask(disc_samples, kind):
     sample = disc_samples[2]
     weak = simulated_prompts(sample, kind, seed=0)
@@ -39,7 +39,7 @@ def test_an_outline_made_from_the_truth_is_coarse(disc_samples):
 
 
 def test_a_prompt_that_could_be_the_true_mask_is_refused(disc_samples):
-    with pytest.raises(WesamError, match="expected box, point or mask"):
+    with pytest.raises(WesamError, match="expected box, point, click, mask"):
         simulated_prompts(disc_samples[0], "auto", seed=0)
 
 
@@ -49,5 +49,18 @@ def test_the_mask_is_what_prompts_are_made_from_whatever_lies_beside_it(disc_sam
     moved = sample.with_instances(
         [Instance(i.id, rle=i.rle, box=(0, 0, 3, 3), points=((1.0, 1.0, 1),)) for i in sample.instances]
     )
-    for kind in ("box", "point", "mask"):
+    for kind in ("box", "point", "click", "mask"):
         assert simulated_prompts(moved, kind, seed=0) == simulated_prompts(bare, kind, seed=0)
+
+
+def test_a_click_is_one_positive_pixel_of_the_mask_drawn_anew_for_each_seed_and_object(disc_samples):
+    sample = disc_samples[2]
+    drawn = {}
+    for seed in range(40):
+        for instance, truth in zip(simulated_prompts(sample, "click", seed), sample.instances, strict=True):
+            ((x, y, label),) = instance.points
+            assert (instance.box, instance.rle, label) == (None, None, 1)
+            assert truth.mask()[int(y), int(x)]
+            drawn.setdefault(instance.id, set()).add((x, y))
+    assert min(map(len, drawn.values())) > 25  # of 40
+    assert simulated_prompts(sample, "click", 0) == simulated_prompts(sample, "click", 0)

@@ -38,7 +38,7 @@ def test_a_flat_curve_and_a_run_without_signals_are_no_trouble() -> None:
 
 
 def test_the_report_shows_signals_choice_and_reason(tmp_path: Path) -> None:
-    evaluation = make_evaluation(source=[[HALF_SMALL]], adapted=[[FULL_SMALL]])
+    evaluation = make_evaluation(box={"source": [[HALF_SMALL]], "adapted": [[FULL_SMALL]]})
     write_report(tmp_path / "with.html", evaluation, selection="x", settings={}, health=selection(1))
     write_report(tmp_path / "without.html", evaluation, selection="x", settings={})
     shown = (tmp_path / "with.html").read_text()

@@ -4,7 +4,7 @@ from PIL import Image
 
 from tests.evaluation.test_scores import FULL_SMALL, HALF_SMALL, NONE_LARGE, make_evaluation
 from tests.tiny import tiny_segmenter
-from wesam.evaluation.previews import pick_samples, write_label_pictures, write_previews
+from wesam.evaluation.previews import pick_samples, write_label_pictures, write_previews, write_scored_previews
 from wesam.prompts.weak_labels import weak_labels
 from wesam.updates.lora import LoraSettings, add_lora
 
@@ -22,10 +22,10 @@ def test_the_most_harmed_and_the_most_helped_image_are_shown(disc_samples):
         return type(sample)(name, sample.path, sample.width, sample.height, sample.instances)
 
     samples = [moved(sample, f"{i}.png") for i, sample in enumerate(disc_samples)]
-    evaluation = make_evaluation(
-        source=[[HALF_SMALL], [HALF_SMALL], [FULL_SMALL]], adapted=[[HALF_SMALL], [FULL_SMALL], [NONE_LARGE]]
-    )
-    assert [sample.id for sample in pick_samples(samples, 2, evaluation)] == ["2.png", "1.png"]
+    box = {"source": [[HALF_SMALL], [HALF_SMALL], [FULL_SMALL]], "adapted": [[HALF_SMALL], [FULL_SMALL], [NONE_LARGE]]}
+    click = {"source": [[NONE_LARGE], [FULL_SMALL], [FULL_SMALL]], "adapted": [[FULL_SMALL]] * 3}
+    for prompts, expected in (({"box": box}, ["2.png", "1.png"]), ({"box": box, "click": click}, ["2.png", "0.png"])):
+        assert [sample.id for sample in pick_samples(samples, 2, make_evaluation(**prompts))] == expected
 
 
 def test_images_without_objects_are_not_shown(disc_samples):
@@ -34,12 +34,13 @@ def test_images_without_objects_are_not_shown(disc_samples):
 
 def test_one_picture_a_sample_with_source_and_adapted(tmp_path, disc_samples):
     segmenter = tiny_segmenter()
-    alone = write_previews(segmenter, disc_samples[:1], tmp_path / "alone", prompt="box", truth=True)
+    alone = write_scored_previews(segmenter, disc_samples[:1], tmp_path / "alone", prompts=["box"])
     add_lora(segmenter, LoraSettings(), seed=0)
-    files = write_previews(segmenter, disc_samples, tmp_path / "both", prompt="box", truth=True)
+    files = write_scored_previews(segmenter, disc_samples, tmp_path / "both", prompts=["box", "click"])
     assert [file.name for file in files] == ["01_0.png", "02_1.png", "03_1.png"]
     (_, one), (_, two) = ((file, np.array(Image.open(file))) for file in (alone[0], files[0]))
     assert two.shape[1] - one.shape[1] == 512 + 8  # one panel more
+    assert two.shape[0] > 1.9 * one.shape[0]  # and one row more
 
 
 def test_weak_labels_need_no_ground_truth(tmp_path, disc_samples):

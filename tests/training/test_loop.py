@@ -77,7 +77,7 @@ def test_a_run_leaves_all_that_is_promised(image_set: ImageSet, model_folder: Pa
     assert json.loads((run / "summary.json").read_text())["steps"] == 6
     assert (run / "report.html").is_file()
     assert result.evaluation is not None
-    assert result.evaluation.difference is not None
+    assert result.evaluation.first.difference is not None
     assert any(bool(tensor.any()) for name, tensor in weights(run).items() if "lora_B" in name)
 
 
@@ -225,8 +225,8 @@ def test_direct_is_the_source_model(image_set: ImageSet, model_folder: Path, tmp
         **FAST,
     )
     assert result.evaluation is not None
-    assert result.evaluation.difference is not None
-    assert result.evaluation.difference.difference == 0
+    assert result.evaluation.first.difference is not None
+    assert result.evaluation.first.difference.difference == 0
     assert result.summary["selection"]["adapted"] is False
 
 

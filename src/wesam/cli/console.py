@@ -123,19 +123,36 @@ def _progress() -> Progress:
 
 
 def print_scores(evaluation: Evaluation) -> None:
-    """Prints one row of scores a method."""
-    from wesam.evaluation.report import headline
+    """Prints one row of scores a prompt and model, then those that need no network."""
+    from wesam.evaluation.ground_truth import PROMPT_NAMES
+    from wesam.evaluation.metrics import SIZES
+    from wesam.evaluation.report import METHOD_NAMES, headline
+    from wesam.evaluation.scores import TRIVIAL_METHODS, MethodScore
 
-    table = Table(title=f"{evaluation.prompt} prompts, {len(evaluation.images)} images, {evaluation.instances} objects")
-    sizes = [s for s in ("small", "medium", "large") if any(s in m.by_size for m in evaluation.methods.values())]
-    for column in ("", "mIoU", "Dice", *(f"{size} mIoU" for size in sizes)):
-        table.add_column(column, justify="left" if not column else "right")
-    for name, score in evaluation.methods.items():
-        cells = [f"{100 * score.by_size[size].iou:.1f}" if size in score.by_size else "" for size in sizes]
-        table.add_row(name, f"{100 * score.miou:.1f}", f"{100 * score.dice:.1f}", *cells)
-    if evaluation.difference is not None:
-        table.caption = headline(evaluation).detail
+    table = Table(title=f"{evaluation.images} images, {evaluation.instances} objects")
+    some = evaluation.first.methods[evaluation.first.judged]
+    sizes = [size for size in SIZES if size in some.by_size]
+    boundary = ["boundary IoU"] if some.boundary_iou is not None else []
+    for column in ("prompt", "method", "mIoU", "Dice", *boundary, *(f"{size} mIoU" for size in sizes)):
+        table.add_column(column, justify="left" if column in ("prompt", "method") else "right")
+
+    def add(prompt: str, name: str, score: MethodScore) -> None:
+        values = [score.miou, score.dice, *([] if score.boundary_iou is None else [score.boundary_iou])]
+        values += [score.by_size[size].iou for size in sizes]
+        table.add_row(prompt, name, *(f"{100 * value:.1f}" for value in values))
+
+    for prompt, scores in evaluation.prompts.items():
+        for name, score in scores.methods.items():
+            if name not in TRIVIAL_METHODS:
+                add(PROMPT_NAMES[prompt], METHOD_NAMES[name], score)
+        table.add_section()
+    for name in TRIVIAL_METHODS:
+        if name in evaluation.first.methods:
+            add("no network", METHOD_NAMES[name], evaluation.first.methods[name])
     console.print(table)
+    if evaluation.first.difference is not None:
+        for line in headline(evaluation).details:
+            say(line)
 
 
 def print_result(result: AdaptResult) -> None:

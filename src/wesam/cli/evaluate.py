@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -23,6 +23,9 @@ from wesam.cli.options import (
     reading_of,
 )
 
+if TYPE_CHECKING:
+    from wesam.evaluation.ground_truth import ScoredPrompt
+
 _FILES = ("evaluation.json", "images.csv", "report.html")
 
 
@@ -32,8 +35,12 @@ def evaluate(
     labels: Annotated[Path, typer.Option("--labels", help="File or folder of ground-truth masks.", metavar="PATH")],
     adapter: AdapterOption = None,
     prompt: Annotated[
-        Literal["box", "point", "mask"], typer.Option("--prompt", help="Which prompts to simulate from the masks.")
-    ] = "box",
+        str,
+        typer.Option(
+            "--prompt",
+            help="Prompts to simulate from the masks, all in one run: box, point (5 + 5), click (one, positive), mask.",
+        ),
+    ] = "box,point,click",
     out: Annotated[
         Path | None,
         typer.Option("--out", help=f"Folder for {', '.join(_FILES)}.", metavar="DIR"),
@@ -42,16 +49,17 @@ def evaluate(
     overlap: OverlapOption = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of simulated points.")] = 0,
     swap: Annotated[
-        bool, typer.Option("--swap", help="Also decode with another image's features: does the model look?")
+        bool, typer.Option("--swap", help="Also decode with another image's features: does the model use the image?")
     ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace those files in --out.")] = False,
+    boundary: Annotated[bool, typer.Option("--boundary", help="Also measure boundary IoU.")] = False,
     device: DeviceOption = "auto",
     precision: PrecisionOption = "fp32",
     format: FormatOption = None,
     page: PageOption = None,
     bands: BandsOption = None,
 ) -> None:
-    """Score a model, with its adapter and without, and beside them answers that need no network."""
+    """Score a model, with its adapter and without, beside masks that need no network."""
     from wesam.errors import WesamError
     from wesam.evaluation.embedding_swap import embedding_swap
     from wesam.evaluation.evaluate import evaluate as run_evaluation
@@ -62,6 +70,7 @@ def evaluate(
     if swap and tile is not None:
         raise WesamError("--swap: expected no --tile beside it, as it looks at whole images, got both")
     shared = overlap_of(tile, overlap)
+    prompts = _prompts(prompt)
     there = [name for name in _FILES if out is not None and (out / name).exists()]
     if there and not overwrite:
         raise WesamError(f"{out}: expected no {there[0]} in it, got one; --overwrite replaces it")
@@ -75,12 +84,19 @@ def evaluate(
     segmenter = load_segmenter(model, adapter, device, precision)
     with image_progress(len(samples)) as advance:
         evaluation = run_evaluation(
-            segmenter, samples, prompt=prompt, seed=seed, tile=tile, overlap=shared, on_image=advance
+            segmenter,
+            samples,
+            prompts=prompts,
+            seed=seed,
+            tile=tile,
+            overlap=shared,
+            boundary=boundary,
+            on_image=advance,
         )
     print_scores(evaluation)
     if out is not None:
         evaluation.write(out)
-    swapped = embedding_swap(segmenter, samples, prompt, seed) if swap else None
+    swapped = embedding_swap(segmenter, samples, prompts[0], seed) if swap else None
     if swapped is not None:
         say(
             f"embedding swap: own features {100 * swapped.own:.1f}, another image's {100 * swapped.other:.1f}, "
@@ -95,3 +111,15 @@ def evaluate(
             swap=swapped,
         )
         say(f"written to {out}")
+
+
+def _prompts(text: str) -> list[ScoredPrompt]:
+    """The kinds of prompts in "box,click"."""
+    from wesam.evaluation.ground_truth import SCORED_PROMPTS
+
+    names = [name.strip() for name in text.split(",")]
+    found = [prompt for name in names for prompt in SCORED_PROMPTS if prompt == name]
+    if len(found) < len(names):
+        allowed = ", ".join(SCORED_PROMPTS)
+        raise typer.BadParameter(f"expected one or more of {allowed}, with commas between, got {text}")
+    return found

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pydantic import BaseModel, ConfigDict
 
 from wesam.errors import WesamError
-from wesam.evaluation.ground_truth import scorable, simulated_prompts, true_masks
+from wesam.evaluation.ground_truth import ScoredPrompt, scorable, simulated_prompts, true_masks
 from wesam.evaluation.metrics import mask_overlap, mean_over_images
 from wesam.evaluation.predict import decode_instances
 from wesam.frames.geometry import Geometry
@@ -19,7 +19,6 @@ from wesam.labels.images import read_sample
 from wesam.models.features import Features
 from wesam.models.inference import encode_view, inference
 from wesam.models.segmenter import Segmenter
-from wesam.prompts.weak_labels import PromptKind
 from wesam.types import Sample
 
 
@@ -45,7 +44,7 @@ class EmbeddingSwap(BaseModel):
 
 
 def embedding_swap(
-    segmenter: Segmenter, samples: Sequence[Sample], prompt: PromptKind = "box", seed: int = 0
+    segmenter: Segmenter, samples: Sequence[Sample], prompt: ScoredPrompt = "box", seed: int = 0
 ) -> EmbeddingSwap:
     """Scores a segmenter with the right features and with wrong ones. Images are looked at whole.
 
@@ -57,7 +56,7 @@ def embedding_swap(
 
     Raises:
         WesamError: if there are fewer than two images with instances, or one has no mask or cannot be read,
-            or the prompt is "auto".
+            or the prompt cannot be scored.
     """
     samples = [truth for truth in map(scorable, samples) if truth.instances]
     if len(samples) < 2:
@@ -78,7 +77,7 @@ def _features(segmenter: Segmenter, sample: Sample) -> Features:
     return encode_view(segmenter, read_sample(sample), _whole(segmenter, sample))
 
 
-def _ious(segmenter: Segmenter, sample: Sample, features: Features, prompt: PromptKind, seed: int) -> list[float]:
+def _ious(segmenter: Segmenter, sample: Sample, features: Features, prompt: ScoredPrompt, seed: int) -> list[float]:
     prompted = simulated_prompts(sample, prompt, seed)
     size = (sample.height, sample.width)
     answers = decode_instances(segmenter, features, prompted, _whole(segmenter, sample), size)

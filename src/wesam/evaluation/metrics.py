@@ -25,11 +25,12 @@ MEDIUM_BELOW = 96**2
 
 @dataclass(frozen=True)
 class Overlap:
-    """Areas, in pixels, of one predicted mask, its true mask and what they share."""
+    """Areas, in pixels, of one predicted mask, its true mask and what they share; boundary IoU where measured."""
 
     predicted: int
     true: int
     shared: int
+    boundary: float | None = None
 
     @property
     def iou(self) -> float:

@@ -62,35 +62,43 @@ class Panel:
 
 
 def draw_panels(image: Picture, panels: Sequence[Panel], side: int = PANEL_SIDE) -> Picture:
-    """Draws panels of one image in a row, or in a column where the image is very wide.
+    """`draw_rows` of one row."""
+    return draw_rows(image, [panels], side)
+
+
+def draw_rows(image: Picture, rows: Sequence[Sequence[Panel]], side: int = PANEL_SIDE) -> Picture:
+    """Draws panels of one image in rows one below the other; a row is a column where the image is very wide.
 
     An object has the same colour in every panel.
 
     Args:
         image: (H, W, 3) uint8 RGB.
-        panels: at least one; masks are of the image's height and width.
+        rows: at least one, of equally many panels, at least one; masks are of the image's height and width.
         side: pixels of the longest side of the image in each panel.
 
     Returns:
         (h, w, 3) uint8 RGB.
     """
-    ids = dict.fromkeys(id_ for panel in panels for part in _parts(panel) for id_ in part)
+    ids = dict.fromkeys(id_ for panels in rows for panel in panels for part in _parts(panel) for id_ in part)
     colours = dict(zip(ids, _distinct_colours(len(ids)), strict=True))
     base = _resized(image, side)
-    cells = [_titled(panel.title, _drawn(base, image.shape[1], panel, colours)) for panel in panels]
-    in_column = image.shape[1] >= _WIDE * image.shape[0]
-    axis = 0 if in_column else 1
-    gap_shape = list(cells[0].shape)
-    gap_shape[axis] = _GAP
-    gap = np.full(gap_shape, _PAPER, dtype=np.uint8)
-    joined = [cells[0]]
-    for cell in cells[1:]:
-        joined += [gap, cell]
-    return np.pad(
-        np.concatenate(joined, axis=axis),
-        ((0, _GAP), (_GAP, _GAP), (0, 0)),
-        constant_values=255,
-    )
+    axis = 0 if image.shape[1] >= _WIDE * image.shape[0] else 1
+    drawn = [
+        _joined([_titled(panel.title, _drawn(base, image.shape[1], panel, colours)) for panel in panels], axis)
+        for panels in rows
+    ]
+    return np.pad(_joined(drawn, 0), ((0, _GAP), (_GAP, _GAP), (0, 0)), constant_values=255)
+
+
+def _joined(pictures: Sequence[Picture], axis: int) -> Picture:
+    """Pictures one after the other, with a gap between."""
+    shape = list(pictures[0].shape)
+    shape[axis] = _GAP
+    gap = np.full(shape, _PAPER, dtype=np.uint8)
+    joined = [pictures[0]]
+    for picture in pictures[1:]:
+        joined += [gap, picture]
+    return np.concatenate(joined, axis=axis)
 
 
 def _parts(panel: Panel) -> tuple[Iterable[str], Iterable[str], Iterable[str]]:

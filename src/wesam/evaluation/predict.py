@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from wesam.prompts.coarse_mask import MaskFeeding
 from wesam.prompts.weak_labels import PromptKind, weak_labels
 from wesam.types import Instance, Sample
 
-# Pixels that neighbouring tiles share: what adaptation does by default, too (views.dataset.ViewSettings).
+# Pixels that neighbouring tiles share: what adaptation does by default, too (batches.dataset.ViewSettings).
 DEFAULT_OVERLAP = 64
 
 _PROMPTS_AT_ONCE = 128
@@ -84,7 +84,7 @@ def predict(
             this one. An earlier prediction is then as it was.
     """
     check_tiles(tile, overlap)
-    weak = [weak_labels(sample, prompt, seed) for sample in samples]  # what cannot be asked is told before all work
+    weak = [weak_labels(sample, prompt, seed) for sample in samples]  # what cannot prompt is reported before all work
     with prediction_folder(Path(out), weak, overlays, overwrite) as folder:
         for prompted in weak:
             image = read_sample(prompted)
@@ -110,33 +110,63 @@ def predict_image(
     Args:
         image: (H, W, 3) uint8 RGB.
         instances: labels in the image frame; weak ones, for a ground-truth mask would be a prompt too.
-        tile: side, in pixels of the image, of square crops that are looked at one by one; None looks at the
-            whole image at once. Objects that fit no tile are asked for on the whole image; so are, again, those that
+        tile: side, in pixels of the image, of square crops that are encoded one by one; None encodes the
+            whole image at once. Objects that fit no tile are decoded on the whole image; so are, again, those that
             only have points, which do not tell how large they are, and whose mask is cut off by a side of its tile.
         overlap: least number of pixels that neighbouring tiles share.
 
     Returns:
         Predictions in the order of the instances.
     """
-    height, width = image.shape[:2]
-    answers: dict[int, Prediction] = {}
+    return predict_sets(segmenter, image, [instances], tile, overlap)[0]
 
-    def ask(crop: Crop, indices: list[int]) -> None:
+
+def predict_sets(
+    segmenter: Segmenter,
+    image: NDArray[np.uint8],
+    sets: Sequence[Sequence[Instance]],
+    tile: int | None = None,
+    overlap: int = DEFAULT_OVERLAP,
+) -> list[list[Prediction]]:
+    """`predict_image` for several sets of prompts: each view is encoded once, and all sets decode the same features.
+
+    Args:
+        image, tile, overlap: as for `predict_image`.
+        sets: each as `instances` of `predict_image`, such as boxes and clicks of the same objects.
+
+    Returns:
+        For each set its predictions, in the order of its instances.
+    """
+    height, width = image.shape[:2]
+    predictions: list[dict[int, Prediction]] = [{} for _ in sets]
+
+    def decode(crop: Crop, members: Mapping[int, Sequence[int]]) -> None:
+        """Fills in the predictions of members, which are indices by set, from one view."""
         geometry = Geometry(crop, segmenter.input)
         features = encode_view(segmenter, image, geometry)
-        members = [instances[index] for index in indices]
-        found = decode_instances(segmenter, features, members, geometry, (height, width))
-        answers.update(zip(indices, found, strict=True))
+        for number, indices in members.items():
+            instances = [sets[number][index] for index in indices]
+            found = decode_instances(segmenter, features, instances, geometry, (height, width))
+            predictions[number].update(zip(indices, found, strict=True))
 
-    with inference(segmenter):
-        cut_off: list[int] = []
+    plan: dict[Crop, dict[int, list[int]]] = {}
+    for number, instances in enumerate(sets):
         for crop, indices in plan_crops(width, height, instance_extents(instances), tile, overlap):
-            ask(crop, indices)
-            unsized = [index for index in indices if instances[index].box is None and instances[index].rle is None]
-            cut_off += [index for index in unsized if is_cut_off(answers[index].rle, crop, (width, height))]
+            plan.setdefault(crop, {})[number] = indices
+    with inference(segmenter):
+        cut_off: dict[int, list[int]] = {}
+        for crop, members in plan.items():
+            decode(crop, members)
+            for number, indices in members.items():
+                for index in indices:
+                    instance, mask = sets[number][index], predictions[number][index].rle
+                    if instance.box is None and instance.rle is None and is_cut_off(mask, crop, (width, height)):
+                        cut_off.setdefault(number, []).append(index)
         if cut_off:
-            ask((0, 0, width, height), cut_off)
-    return [answers[index] for index in range(len(instances))]
+            decode((0, 0, width, height), cut_off)
+    return [
+        [found[index] for index in range(len(instances))] for found, instances in zip(predictions, sets, strict=True)
+    ]
 
 
 def decode_instances(
@@ -162,7 +192,7 @@ def decode_instances(
         members = instances[start : start + _PROMPTS_AT_ONCE]
         prompts = build_prompts(members, geometry, segmenter.mask_grid, feeding).to(features.device)
         index = torch.zeros(len(prompts), dtype=torch.long, device=features.device)
-        answer = segmenter.decode(features, prompts, index)
-        encoded = full_size_masks(answer.logits, geometry, size)
-        for instance, rle, iou in zip(members, encoded, answer.iou.tolist(), strict=True):
+        decoded = segmenter.decode(features, prompts, index)
+        encoded = full_size_masks(decoded.logits, geometry, size)
+        for instance, rle, iou in zip(members, encoded, decoded.iou.tolist(), strict=True):
             yield Prediction(instance, rle, iou)

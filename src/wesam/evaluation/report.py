@@ -15,9 +15,10 @@ from pydantic import BaseModel, ConfigDict
 
 from wesam.atomic import replaced_file
 from wesam.evaluation.embedding_swap import EmbeddingSwap
+from wesam.evaluation.ground_truth import PROMPT_NAMES, ScoredPrompt
 from wesam.evaluation.health_curves import HEIGHT, WIDTH, health_curves
 from wesam.evaluation.metrics import SIZES
-from wesam.evaluation.scores import Evaluation, Method
+from wesam.evaluation.scores import TRIVIAL_METHODS, Evaluation, Method, PromptScores
 from wesam.training.watch import Selection
 
 METHOD_NAMES: dict[Method, str] = {
@@ -37,9 +38,10 @@ class Headline(BaseModel):
     """The finding in words.
 
     Attributes:
-        verdict: "better", "worse", "no different", "unknown" (adapted against source) or "scored" (one model alone).
+        verdict: "better", "worse", "mixed" (better with one kind of prompt, worse with another), "no different",
+            "unknown" (adapted against source) or "scored" (one model alone).
         title: one sentence.
-        detail: the numbers behind it.
+        details: the numbers behind it, a line for each kind of prompt.
         warnings: what a reader must know before believing the title.
     """
 
@@ -47,57 +49,88 @@ class Headline(BaseModel):
 
     verdict: str
     title: str
-    detail: str
+    details: list[str]
     warnings: list[str]
 
 
 def headline(evaluation: Evaluation, swap: EmbeddingSwap | None = None) -> Headline:
     """Says in words what an evaluation found, without flattering it."""
-    scores = evaluation.methods
-    difference = evaluation.difference
+    verdict, title = _verdict(evaluation)
+    return Headline(
+        verdict=verdict,
+        title=title,
+        details=[_detail(prompt, scores) for prompt, scores in evaluation.prompts.items()],
+        warnings=_warnings(evaluation, swap, verdict),
+    )
+
+
+def _verdict(evaluation: Evaluation) -> tuple[str, str]:
+    """One word, and one sentence."""
+    compared = {p: s.difference for p, s in evaluation.prompts.items() if s.difference is not None}
+    if not compared:
+        scored = (
+            f"{_percent(scores.methods[scores.judged].miou)} mIoU with {PROMPT_NAMES[prompt]}"
+            for prompt, scores in evaluation.prompts.items()
+        )
+        return "scored", f"The {METHOD_NAMES[evaluation.first.judged]} scores {_listed(list(scored))}"
+    changed = {
+        verdict: _listed(
+            [
+                f"{PROMPT_NAMES[prompt]} ({_signed(difference.difference)})"
+                for prompt, difference in compared.items()
+                if difference.verdict == verdict
+            ]
+        )
+        for verdict in ("better", "worse")
+    }
+    if changed["better"] and changed["worse"]:
+        return "mixed", (
+            f"The adapted model is better than the source model with {changed['better']}, "
+            f"and worse with {changed['worse']}"
+        )
+    for verdict, prompts in changed.items():
+        if prompts:
+            return verdict, f"The adapted model is {verdict} than the source model with {prompts}"
+    if any(difference.verdict == "unknown" for difference in compared.values()):
+        return "unknown", "One image cannot tell whether the adapted model is better than the source model"
+    return "no different", "These images show no difference between the adapted and the source model"
+
+
+def _detail(prompt: ScoredPrompt, scores: PromptScores) -> str:
+    """The numbers of one kind of prompt."""
+    difference = scores.difference
+    begin = f"With {PROMPT_NAMES[prompt]}: mIoU "
     if difference is None:
-        verdict = "scored"
-        title = f"The {METHOD_NAMES[evaluation.judged]} scores {_percent(scores[evaluation.judged].miou)} mIoU"
-        detail = f"On {_count(len(evaluation.images), 'image')}; nothing to compare it with was asked for."
-    else:
-        verdict = difference.verdict
-        points = f"{100 * abs(difference.difference):.1f} points of mIoU"
-        title = {
-            "better": f"The adapted model is better than the source model, by {points}",
-            "worse": f"The adapted model is worse than the source model, by {points}",
-            "no different": "These images show no difference between the adapted and the source model",
-            "unknown": "One image cannot tell whether the adapted model is better than the source model",
-        }[verdict]
-        detail = (
-            f"mIoU {_percent(scores['source'].miou)} before and {_percent(scores['adapted'].miou)} after: "
-            f"{_signed(difference.difference)} points"
+        own = _percent(scores.methods[scores.judged].miou)
+        return f"{begin}{own} on {_count(len(scores.images), 'image')}; there was nothing to compare it with."
+    text = (
+        f"{begin}{_percent(scores.methods['source'].miou)} before and {_percent(scores.methods['adapted'].miou)} "
+        f"after: {_signed(difference.difference)} points"
+    )
+    if difference.low is not None and difference.high is not None:
+        text += (
+            f", {100 * difference.level:.0f} % interval {_signed(difference.low)} to "
+            f"{_signed(difference.high)} (paired bootstrap over {_count(difference.images, 'image')})"
         )
-        if difference.low is not None and difference.high is not None:
-            detail += (
-                f", {100 * difference.level:.0f} % interval {_signed(difference.low)} to "
-                f"{_signed(difference.high)} (paired bootstrap over {_count(difference.images, 'image')})"
-            )
-        detail += "."
-    return Headline(verdict=verdict, title=title, detail=detail, warnings=_warnings(evaluation, swap))
+    return f"{text}."
 
 
-def _warnings(evaluation: Evaluation, swap: EmbeddingSwap | None) -> list[str]:
+def _warnings(evaluation: Evaluation, swap: EmbeddingSwap | None, verdict: str) -> list[str]:
     found = []
-    own = evaluation.methods[evaluation.judged].miou
-    if evaluation.beaten_by:
-        others = ", ".join(
-            f"{METHOD_NAMES[name]} ({_percent(evaluation.methods[name].miou)})" for name in evaluation.beaten_by
-        )
+    # Masks without a network are made from boxes: only a prompt that tells as much is compared with them.
+    prompt: ScoredPrompt = "box" if "box" in evaluation.prompts else next(iter(evaluation.prompts))
+    scores = evaluation.prompts[prompt]
+    if scores.beaten_by:
+        own = scores.methods[scores.judged].miou
+        others = ", ".join(f"{METHOD_NAMES[name]} ({_percent(scores.methods[name].miou)})" for name in scores.beaten_by)
         found.append(
-            f"An answer that needs no network beats the {METHOD_NAMES[evaluation.judged]} ({_percent(own)}) "
-            f"on these images: {others}. Use it instead, or start from a stronger source model."
+            f"A method without a network beats the {METHOD_NAMES[scores.judged]} with {PROMPT_NAMES[prompt]} "
+            f"({_percent(own)}) on these images: {others}. Use it instead, or start from a stronger source model."
         )
-    if evaluation.difference is not None and evaluation.difference.verdict == "worse":
+    if verdict == "worse":
         found.append("Do not use this adapter: the source model does better on these images.")
-    if len(evaluation.images) < FEW_IMAGES:
-        found.append(
-            f"Only {_count(len(evaluation.images), 'image')} could be scored. The finding may not hold for others."
-        )
+    if evaluation.images < FEW_IMAGES:
+        found.append(f"Only {_count(evaluation.images, 'image')} could be scored. The finding may not hold for others.")
     if swap is not None and swap.worth < BLIND_BELOW:
         found.append(
             f"The model hardly looks at the image: its own features give {_percent(swap.own)}, another "
@@ -139,8 +172,10 @@ def write_report(
         headline=headline(evaluation, swap),
         evaluation=evaluation,
         names=METHOD_NAMES,
-        sizes=[size for size in SIZES if any(size in score.by_size for score in evaluation.methods.values())],
-        best=max(score.miou for score in evaluation.methods.values()),
+        prompt_names=PROMPT_NAMES,
+        trivial=TRIVIAL_METHODS,
+        sizes=[size for size in SIZES if size in evaluation.first.methods[evaluation.first.judged].by_size],
+        boundary=evaluation.first.methods[evaluation.first.judged].boundary_iou is not None,
         selection=selection,
         settings=_flattened(settings),
         previews=[{"name": file.stem, "uri": _embedded(file)} for file in previews],
@@ -173,12 +208,17 @@ def _flattened(settings: Mapping[str, object], prefix: str = "") -> dict[str, ob
     return flat
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f}"
+def _percent(fraction: float) -> str:
+    return f"{100 * fraction:.1f}"
 
 
-def _signed(share: float) -> str:
-    return f"{100 * share:+.1f}".replace("-", "−")
+def _signed(fraction: float) -> str:
+    return f"{100 * fraction:+.1f}".replace("-", "−")
+
+
+def _listed(parts: Sequence[str]) -> str:
+    """ "a", "a and b", "a, b and c"."""
+    return " and ".join(filter(None, [", ".join(parts[:-1]), *parts[-1:]]))
 
 
 def _count(number: int, noun: str) -> str:

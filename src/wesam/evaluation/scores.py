@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, PlainSerializer
 
 from wesam.atomic import replaced_file
 from wesam.evaluation.bootstrap import Interval, paired_interval
+from wesam.evaluation.ground_truth import ScoredPrompt
 from wesam.evaluation.metrics import SIZES, Overlap, Size, mean_over_images
 
 Method: TypeAlias = Literal["source", "adapted", "box", "ellipse", "grabcut"]
@@ -36,6 +37,7 @@ class MethodScore(BaseModel):
 
     Attributes:
         miou, dice: over all objects.
+        boundary_iou: the same of boundary IoU (see `boundary`); None where it was not measured.
         by_size: for each of COCO's sizes that occurs (see `metrics.Overlap.size`).
     """
 
@@ -43,11 +45,12 @@ class MethodScore(BaseModel):
 
     miou: float
     dice: float
+    boundary_iou: float | None = None
     by_size: dict[Size, SizeScore]
 
 
 class ImageScore(BaseModel):
-    """Means over one image's instances, for each method."""
+    """Means over one image's instances, for each method; `boundary_iou` is empty where it was not measured."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -55,33 +58,25 @@ class ImageScore(BaseModel):
     instances: int
     iou: dict[Method, float]
     dice: dict[Method, float]
+    boundary_iou: dict[Method, float] = {}
 
 
-class Evaluation(BaseModel):
-    """The whole result of `evaluate.evaluate`.
+class PromptScores(BaseModel):
+    """What was found with one kind of prompt.
 
     Attributes:
-        segmenter: name of the source model.
-        prompt, seed, tile, overlap: how it was asked.
         methods: scores of each method that was asked for; "source" is the model before adaptation (or the one
-            model, where it has no adapter), "adapted" the one after it.
+            model, where it has no adapter), "adapted" the one after it. The other methods need no network and
+            have the object's box, whatever the prompt.
         difference: adapted - source in mIoU, paired over images; None unless both were scored.
         images: one row an image that has instances, in the order given.
-        skipped_images, skipped_instances: images without objects, and empty masks, which no score counts.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    segmenter: Name
-    prompt: str
-    seed: int
-    tile: int | None
-    overlap: int
     methods: dict[Method, MethodScore]
     difference: Interval | None
     images: list[ImageScore]
-    skipped_images: int
-    skipped_instances: int
 
     @property
     def judged(self) -> Method:
@@ -89,30 +84,72 @@ class Evaluation(BaseModel):
         return "adapted" if "adapted" in self.methods else "source"
 
     @property
-    def instances(self) -> int:
-        return sum(row.instances for row in self.images)
-
-    @property
     def beaten_by(self) -> list[Method]:
-        """Answers without a network that score higher than the judged model, the best first."""
+        """Methods without a network that score higher than the judged model, the best first."""
         own = self.methods[self.judged].miou
         better = [name for name in TRIVIAL_METHODS if name in self.methods and self.methods[name].miou > own]
         return sorted(better, key=lambda name: -self.methods[name].miou)
 
+
+class Evaluation(BaseModel):
+    """The whole result of `evaluate.evaluate`.
+
+    Attributes:
+        segmenter: name of the source model.
+        seed, tile, overlap: of all prompts.
+        prompts: what was found, for each kind of prompt that was asked for; at least one.
+        skipped_images, skipped_instances: images without objects, and empty masks, which no score counts.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    segmenter: Name
+    seed: int
+    tile: int | None
+    overlap: int
+    prompts: dict[ScoredPrompt, PromptScores]
+    skipped_images: int
+    skipped_instances: int
+
+    @property
+    def first(self) -> PromptScores:
+        """Of the first kind of prompt. What does not depend on the prompt can be read here."""
+        return next(iter(self.prompts.values()))
+
+    @property
+    def images(self) -> int:
+        """How many images were scored."""
+        return len(self.first.images)
+
+    @property
+    def instances(self) -> int:
+        """How many objects were scored."""
+        return sum(row.instances for row in self.first.images)
+
+    def miou(self) -> dict[ScoredPrompt, dict[Method, float]]:
+        """mIoU by prompt and method."""
+        return {
+            prompt: {name: score.miou for name, score in scores.methods.items()}
+            for prompt, scores in self.prompts.items()
+        }
+
     def write(self, folder: Path) -> None:
-        """Writes `evaluation.json` (all of this) and `images.csv` (one row an image)."""
+        """Writes `evaluation.json` (all of this) and `images.csv` (one row an image and kind of prompt)."""
         with replaced_file(folder / "evaluation.json") as partial:
             partial.write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
-        methods = list(self.methods)
+        methods = list(self.first.methods)
+        columns = [f"{method}_{score}" for score in ("iou", "dice") for method in methods]
         with (
             replaced_file(folder / "images.csv") as partial,
             partial.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file,
         ):
             table = csv.writer(file)
-            table.writerow(["image", "instances", *(f"{m}_{score}" for score in ("iou", "dice") for m in methods)])
-            for row in self.images:
-                scores = [row.iou[m] for m in methods] + [row.dice[m] for m in methods]
-                table.writerow([row.sample_id, row.instances, *(f"{score:.6f}" for score in scores)])
+            table.writerow(["image", "prompt", "instances", *columns])
+            for prompt, found in self.prompts.items():
+                for row in found.images:
+                    scores = [row.iou[m] for m in methods] + [row.dice[m] for m in methods]
+                    cells = (f"{score:.6f}" for score in scores)
+                    table.writerow([row.sample_id, prompt, row.instances, *cells])
 
 
 def image_score(sample_id: str, overlaps: Mapping[Method, Sequence[Overlap]]) -> ImageScore:
@@ -126,6 +163,9 @@ def image_score(sample_id: str, overlaps: Mapping[Method, Sequence[Overlap]]) ->
         instances=len(next(iter(overlaps.values()))),
         iou={method: mean_over_images([[o.iou for o in each]]) for method, each in overlaps.items()},
         dice={method: mean_over_images([[o.dice for o in each]]) for method, each in overlaps.items()},
+        boundary_iou={
+            method: mean for method, each in overlaps.items() if (mean := _mean_boundary([each])) is not None
+        },
     )
 
 
@@ -149,8 +189,15 @@ def method_score(images: Sequence[Sequence[Overlap]]) -> MethodScore:
     return MethodScore(
         miou=mean_over_images([o.iou for o in image] for image in images),
         dice=mean_over_images([o.dice for o in image] for image in images),
+        boundary_iou=_mean_boundary(images),
         by_size=by_size,
     )
+
+
+def _mean_boundary(images: Sequence[Sequence[Overlap]]) -> float | None:
+    """Boundary IoU as `mean_over_images` has it; None where it was not measured."""
+    measured = [[o.boundary for o in image if o.boundary is not None] for image in images]
+    return mean_over_images(measured) if any(measured) else None
 
 
 def source_difference(images: Sequence[ImageScore], seed: int) -> Interval | None:
