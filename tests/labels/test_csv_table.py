@@ -148,3 +148,86 @@ def test_of_two_folders_the_one_called_as_the_image_folder_counts(labels: Path, 
     found = read_csv(labels, photos)
     assert [instance.box for instance in found.samples[0].instances] == [(1, 1, 9, 9)]
     assert [problem.field for problem in found.problems] == ["line 2, image"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "image,x,y,w,h\na.png,10,5,20,20\n",
+        "image,x,y,x2,y2\na.png,10,5,30,25\n",
+        "image,x1,y1,x2,y2,class\na.png,10,5,30,25,cell\n",
+        "image,left,top,right,bottom\na.png,10,5,30,25\n",
+        "image_id,file_name,x min,y-min,X_MAX,ymax\n1,a.png,10,5,30,25\n",
+        "image,bbox_x,bbox_y,bbox_w,bbox_h\na.png,10,5,20,20\n",
+        "image,x_center,y_center,width,height\na.png,20,15,20,20\n",
+        "filename,width,height,class,xmin,ymin,xmax,ymax\na.png,20,20,cell,10,5,30,25\n",  # the size of the box
+        "image,x0,y0,x1,y1,angle\na.png,10,5,30,25,0.0\n",
+        "image,x0,y0,x1,y1,image_width,image_height\na.png,10,5,30,25,60,40\n",
+    ],
+)
+def test_boxes_by_other_names(labels: Path, photos: Path, text: str) -> None:
+    labels.write_text(text)
+    found = read_csv(labels, photos)
+    assert found.problems == ()
+    assert [(one.box, one.points) for one in found.samples[0].instances] == [((10, 5, 30, 25), ())]
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "filename,width,height,xmin,ymin,xmax,ymax",
+        "image,img_w,img_h,x0,y0,x1,y1",
+        "image,image_width,image_height,x,y",
+    ],
+)
+def test_tables_made_for_images_of_another_size_are_told(labels: Path, photos: Path, header: str) -> None:
+    cells = "10,5,30,25" if header.endswith(("ymax", "y1")) else "10,5"
+    labels.write_text(f"{header}\na.png,30,20,{cells}\na.png,30,20,{cells}\nsite/b.jpg,80,50,{cells}\n")
+    found = read_csv(labels, photos)
+    assert [(p.severity, p.objects) for p in found.problems] == [("skip", 1), ("note", 1)]
+    assert "expected 60 x 40 px, the size of 'a.png', got 30 x 20" in found.problems[0].message
+    assert [sample.id for sample in found.samples] == ["site/b.jpg"]
+    assert found.sized == {"site/b.jpg"}
+
+
+def test_the_labels_of_sam_are_on_and_off_one_object(labels: Path, photos: Path) -> None:
+    labels.write_text("image,x,y,label\na.png,12,10,1\na.png,1,2,0\n")
+    found = read_csv(labels, photos)
+    (one,) = found.samples[0].instances
+    assert (one.points, one.category) == (((12, 10, 1), (1, 2, 0)), "")
+    assert [(p.severity, "as on and off" in p.message) for p in found.problems] == [("note", True)]
+
+
+def test_numbers_of_classes_beside_boxes_are_classes(labels: Path, photos: Path) -> None:
+    labels.write_text("image,x0,y0,x1,y1,label\na.png,1,1,9,9,1\na.png,2,1,9,9,0\n")
+    assert [one.category for one in read_csv(labels, photos).samples[0].instances] == ["1", "0"]
+    labels.write_text("image,x,y,label\na.png,12,10,2\na.png,1,2,0\n")
+    assert [one.category for one in read_csv(labels, photos).samples[0].instances] == ["2", "0"]
+
+
+def test_points_off_an_object_by_the_name_of_their_label(labels: Path, photos: Path) -> None:
+    labels.write_text("image,x,y,label\na.png,12,10,cell +\na.png,1,2,background\n")
+    (one,) = read_csv(labels, photos).samples[0].instances
+    assert (one.points, one.category) == (((12, 10, 1), (1, 2, 0)), "cell")
+
+
+@pytest.mark.parametrize(
+    "more", ["dx,dy", "size_x,size_y", "x_end,y_end", "u,v", "x2", "w", "rx,ry", "radius", "point width,point height"]
+)
+def test_columns_that_look_like_coordinates_are_refused(labels: Path, photos: Path, more: str) -> None:
+    labels.write_text(f"image,x,y,{more}\na.png,5,6{',7' * len(more.split(','))}\n")
+    (problem,) = read_csv(labels, photos).problems
+    assert (problem.severity, "which would be lost" in problem.message) == ("fatal", True)
+
+
+@pytest.mark.parametrize("more", ["score,area", "id,frame", "xylem,count", "who,when,why", "depth,exposure"])
+def test_other_columns_are_not(labels: Path, photos: Path, more: str) -> None:
+    labels.write_text(f"image,x,y,{more}\na.png,5,6{',7' * len(more.split(','))}\n")
+    assert [problem.severity for problem in read_csv(labels, photos).problems] == ["note"]
+
+
+def test_a_turned_box_is_left_out(labels: Path, photos: Path) -> None:
+    labels.write_text("image,x0,y0,x1,y1,theta\na.png,10,5,30,25,30\na.png,10,5,30,25,0\n")
+    found = read_csv(labels, photos)
+    assert [p.field for p in found.problems if "an angle of 30" in p.message] == ["line 2"]
+    assert len(found.samples[0].instances) == 1

@@ -17,41 +17,40 @@ from typing import TYPE_CHECKING
 
 from wesam.errors import WesamError
 from wesam.labels.assemble import LabelBuilder, Mark
+from wesam.labels.csv_columns import Columns, find_columns
 from wesam.labels.label_set import LabelSet
+from wesam.labels.polarity import read_polarity
 from wesam.labels.shapes import fit_box, fit_point, parse_floats
+from wesam.types import FOREGROUND
 from wesam.untrusted import read_text
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from wesam.labels.folder import ImageFile
+    from wesam.labels.folder import ImageFile, ImageFolder
 
-_BOX = ("x0", "y0", "x1", "y1")
-_POINT = ("x", "y")
-_CORNER_AND_SIZE = ("left", "top", "width", "height")
-_OTHER_NAMES = {
-    **{"filename": "image", "file_name": "image", "xmin": "x0", "ymin": "y0", "xmax": "x1", "ymax": "y1"},
-    **{"label": "class", "category": "class"},
-}
 # Tables with empty cells come back from pandas with "1.0" in them.
 _TRUTH = {"1": 1, "1.0": 1, "true": 1, "0": 0, "0.0": 0, "false": 0}
-_READ = {"image", *_BOX, *_POINT, *_CORNER_AND_SIZE, "positive", "object", "class"}
 
 
 def read_csv(labels: Path, images: Path) -> LabelSet:
     """Reads a CSV file of boxes, points, or both.
 
-    * image: path in the image folder, or one that ends with it. Also "filename", "file_name".
-    * x0, y0, x1, y1: edges of a box in pixels, measured from the image's upper left corner. Also "xmin", ...
-    * left, top, width, height: the same box by its upper left corner and size.
+    * image: path in the image folder, or one that ends with it. Also "filename", "file_name", ...
+    * x0, y0, x1, y1: edges of a box in pixels, measured from the image's upper left corner. Also "xmin", ..., or x1, y1,
+      x2, y2.
+    * left, top, width, height: the same box by its upper left corner and size. Also x, y, w, h; and cx, cy, w, h by its
+      centre.
     * x, y: pixel indices of a point, counted from 0. Beside "width" or "height" they are refused, as they might be a
       corner of a box, its centre, or a point in an image of that size.
-    * positive: 1 (or nothing) for a point on the object, 0 for one off it.
+    * width, height beside a box's edges, image_width, image_height: size of the image, which must be that of the file.
+    * positive: 1 (or nothing) for a point on the object, 0 for one off it. So is "label", beside points alone, if it is
+      1 or 0 in all rows (SAM's); else a label such as "negative" tells (see `labels.polarity`).
     * object: rows of an image that have the same are one object; without it each row is one. Points off an object
       without it count for every object of the image that is given by points.
     * class: its name. Also "label", "category".
 
-    Other columns are not read, and noted.
+    Other columns are not read, and noted; those that look like coordinates are refused.
 
     Args:
         labels: the file, in UTF-8, with a header.
@@ -65,24 +64,24 @@ def read_csv(labels: Path, images: Path) -> LabelSet:
         columns, rows = _rows(labels)
     except WesamError as error:
         return LabelSet.unusable(labels, error)
-    unread = [name for name in columns if name and name not in _READ]
-    if unread:
-        builder.tell("line 1", f"columns that are not read: {', '.join(unread)}", "note")
-    builder.folder.prefer_own(dict.fromkeys(row.get("image", "") for _, row in rows))
+    if columns.unread:
+        builder.tell("line 1", f"columns that are not read: {', '.join(columns.unread)}", "note")
+    if columns.sides_by_label:
+        builder.tell("line 1", "label is 1 or 0 in all rows, read as on and off an object", "note")
+    builder.folder.prefer_own(dict.fromkeys(row[columns.image] for _, row in rows))
     files: dict[str, ImageFile | None] = {}
     marks: dict[str, list[Mark]] = {}
     lost = 0
     for line, row in rows:
-        field, name = f"line {line}", row.get("image", "")
+        field, name = f"line {line}", row[columns.image]
         if name not in files:
-            file = builder.attempt_object(f"{field}, image", builder.folder.find_moved, name)
-            files[name] = file
+            file = files[name] = builder.attempt_object(f"{field}, image", _file, row, columns, builder.folder)
             if file is not None:
                 marks.setdefault(file.id, [])
         elif files[name] is None:
             lost += 1
         if (file := files[name]) is not None:
-            mark = builder.attempt_object(field, _mark, row, field, file)
+            mark = builder.attempt_object(field, _mark, row, columns, field, file)
             if mark is not None:
                 marks[file.id].append(mark)
     if lost:
@@ -94,53 +93,89 @@ def read_csv(labels: Path, images: Path) -> LabelSet:
     return builder.build()
 
 
-def _rows(labels: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
-    """The columns; and line number and cells by column. Rows without any content are left out."""
+def _rows(labels: Path) -> tuple[Columns, list[tuple[int, list[str]]]]:
+    """The columns; and line number and cells of each row, without rows that have no content."""
     text = read_text(labels, "CSV")
     header = text.partition("\n")[0]
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=header.count))
-    rows = []
     try:
-        names = [name.strip().lower() for name in next(reader, [])]
-        columns = [_OTHER_NAMES.get(name, name) for name in names]
-        boxes, corners, points = (set(kind) <= set(columns) for kind in (_BOX, _CORNER_AND_SIZE, _POINT))
-        if "image" not in columns or not (boxes or corners or points):
-            raise WesamError(
-                f"{labels}: line 1: expected a header with image and x0, y0, x1, y1 (or left, top, width, height) or "
-                f"x, y, got {reprlib.repr(header)}"
-            )
-        if points and not boxes and not corners and {"width", "height"} & set(columns):
-            raise WesamError(
-                f"{labels}: line 1: expected left, top, width, height for boxes or x, y for points, got x, y beside "
-                f"width or height; rename the columns (a box whose x, y is its centre: give x0, y0, x1, y1)"
-            )
-        for cells in reader:
-            row: dict[str, str] = {}
-            for column, cell in zip(columns, cells, strict=False):
-                row[column] = row.get(column) or cell.strip()  # "label" and "class" are one, and one may be empty
-            if any(row.values()):
-                rows.append((reader.line_num, row))
+        names = next(reader, [])
+        rows = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader]
     except csv.Error as error:
         raise WesamError(f"{labels}: line {reader.line_num}: expected CSV, got {error}") from error
-    return columns, rows
+    rows = [(line, cells + [""] * (len(names) - len(cells))) for line, cells in rows if any(cells[: len(names)])]
+    try:
+        return find_columns(names, (cells for _, cells in rows)), rows
+    except WesamError as error:
+        raise WesamError(f"{labels}: line 1: {error}") from error
 
 
-def _mark(row: dict[str, str], field: str, file: ImageFile) -> Mark:
+def _file(row: list[str], columns: Columns, folder: ImageFolder) -> ImageFile:
+    """The image of a row, of the size that it states."""
+    file = folder.find_moved(row[columns.image])
+    width, height = _cells(row, columns.size) or ["", ""]
+    try:
+        return file.of_size(width, height)
+    except WesamError:
+        box = _box(row, columns) if any(_cells(row, columns.box)) else None
+        if box is not None and _is_close(width, box[2] - box[0]) and _is_close(height, box[3] - box[1]):
+            return file  # some tables have the size of the box beside its edges
+        raise
+
+
+def _is_close(text: str, number: float) -> bool:
+    """Whether a text is that number, whose edges a tool may have rounded."""
+    return abs(parse_floats([text], "a number")[0] - number) <= 1
+
+
+def _mark(row: list[str], columns: Columns, field: str, file: ImageFile) -> Mark:
     box = point = None
-    if any(row.get(name) for name in _BOX):
-        x0, y0, x1, y1 = parse_floats([row.get(name, "") for name in _BOX], "finite numbers x0, y0, x1, y1")
-        box = fit_box((x0, y0, x1, y1), file.width, file.height)
-    elif any(row.get(name) for name in _CORNER_AND_SIZE[:2]):
-        left, top, width, height = parse_floats(
-            [row.get(name, "") for name in _CORNER_AND_SIZE], "finite numbers left, top, width, height"
-        )
-        box = fit_box((left, top, left + width, top + height), file.width, file.height)
-    if any(row.get(name) for name in _POINT):
-        x, y = parse_floats([row.get(name, "") for name in _POINT], "finite numbers x, y")
-        positive = _TRUTH.get((row.get("positive") or "1").lower())
-        if positive is None:
-            raise WesamError(f"expected positive as 1 or 0, got {reprlib.repr(row['positive'])}")
+    category = next((cell for cell in _cells(row, columns.category) if cell), "")
+    if any(_cells(row, columns.box)):
+        _refuse_turned(_cells(row, columns.angle))
+        box = fit_box(_box(row, columns), file.width, file.height)
+    if any(_cells(row, columns.point)):
+        x, y = parse_floats(_cells(row, columns.point), "finite numbers x, y")
+        if columns.positive:
+            positive = _side(row[columns.positive[0]])
+        elif box is None:
+            category, positive = read_polarity(category)
+        else:
+            positive = FOREGROUND
         point = (*fit_point(x, y, file.width, file.height), positive)
     if box is None and point is None:
         raise WesamError("expected a box (x0, y0, x1, y1) or a point (x, y), got neither")
-    return Mark(field, row.get("class", ""), box, (point,) if point else (), group=row.get("object") or None)
+    group = next((cell for cell in _cells(row, columns.object) if cell), None)
+    return Mark(field, category, box, (point,) if point else (), group=group)
+
+
+def _box(row: list[str], columns: Columns) -> tuple[float, float, float, float]:
+    """Its edges in pixels."""
+    if columns.edges:
+        x0, y0, x1, y1 = parse_floats(_cells(row, columns.edges), "finite numbers x0, y0, x1, y1")
+        return x0, y0, x1, y1
+    if columns.corner:
+        left, top, width, height = parse_floats(_cells(row, columns.corner), "finite numbers left, top, width, height")
+        return left, top, left + width, top + height
+    x, y, width, height = parse_floats(_cells(row, columns.centre), "finite numbers cx, cy, width, height")
+    return x - width / 2, y - height / 2, x + width / 2, y + height / 2
+
+
+def _cells(row: list[str], indices: tuple[int, ...]) -> list[str]:
+    return [row[index] for index in indices]
+
+
+def _side(text: str) -> int:
+    positive = _TRUTH.get((text or "1").lower())
+    if positive is None:
+        raise WesamError(f"expected positive as 1 or 0, got {reprlib.repr(text)}")
+    return positive
+
+
+def _refuse_turned(angles: list[str]) -> None:
+    """A box that is turned has no place in a table."""
+    for angle in angles:
+        if angle and parse_floats([angle], "an angle as a finite number")[0]:
+            raise WesamError(
+                f"expected an upright box, got one with an angle of {angle}; give the upright one around it"
+            )
