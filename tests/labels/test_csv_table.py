@@ -187,7 +187,7 @@ def test_tables_made_for_images_of_another_size_are_told(labels: Path, photos: P
     assert [(p.severity, p.objects) for p in found.problems] == [("skip", 1), ("note", 1)]
     assert "expected 60 x 40 px, the size of 'a.png', got 30 x 20" in found.problems[0].message
     assert [sample.id for sample in found.samples] == ["site/b.jpg"]
-    assert found.sized == {"site/b.jpg"}
+    assert (found.sized, found.left_out) == ({"site/b.jpg"}, {"a.png"})
 
 
 def test_the_labels_of_sam_are_on_and_off_one_object(labels: Path, photos: Path) -> None:

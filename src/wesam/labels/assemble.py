@@ -76,6 +76,10 @@ class LabelBuilder(ProblemLog):
             return None
         return file
 
+    def found(self, file: ImageFile) -> None:
+        """Notes that the labels name an image, of which perhaps nothing can be used."""
+        self._labelled_in.setdefault((file.id, file.elsewhere), (self.file, ""))
+
     def add(self, file: ImageFile, marks: Sequence[Mark]) -> None:
         """Takes a claimed image and its objects, of which there may be none, into the set."""
         objects = _objects(marks, self)

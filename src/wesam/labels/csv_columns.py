@@ -133,8 +133,8 @@ def find_columns(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Column
     centre = () if edges or corner else take(*_CENTRE)
     if not (edges or corner or centre) and {"width", "height"} & places.keys() and set(_POINT) <= places.keys():
         raise WesamError(
-            "expected left, top, width, height for boxes or x, y for points, got x, y beside width or height; rename the "
-            "columns (a box whose x, y is its centre: cx, cy; the size of the image: image_width, image_height)"
+            "expected left, top, width, height for boxes or x, y for points, got x, y beside width or height; rename "
+            "the columns (a box whose x, y is its centre: cx, cy; the size of the image: image_width, image_height)"
         )
     point = take(_POINT)
     if not image or not (edges or corner or centre or point):
@@ -148,7 +148,7 @@ def find_columns(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Column
     sides_by_label = bool(alone) and _tells_sides(places.get("label"), rows)
     if sides_by_label:
         positive = take(("label",))
-    category = tuple(index for name in _CLASS for index in take((name,)))
+    category = tuple(sorted(index for name in _CLASS for index in take((name,))))
     object_ = take(("object",))
     angle = tuple(index for name in _ANGLES for index in take((name,)))
     left_over = [name for name in places if name]
@@ -182,8 +182,8 @@ def _refuse_coordinates(names: Sequence[str]) -> None:
     if lost:
         shown = ", ".join(dict.fromkeys(lost))
         raise WesamError(
-            f"expected boxes as x0, y0, x1, y1 or left, top, width, height, or points as x, y, got {shown} beside other "
-            "coordinates, which would be lost; rename the columns, or take them out if they are none"
+            f"expected boxes as x0, y0, x1, y1 or left, top, width, height, or points as x, y, got {shown} beside "
+            "other coordinates, which would be lost; rename the columns, or take them out if they are none"
         )
 
 

@@ -27,7 +27,7 @@ from wesam.untrusted import read_text
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from wesam.labels.folder import ImageFile, ImageFolder
+    from wesam.labels.folder import ImageFile
 
 # Tables with empty cells come back from pandas with "1.0" in them.
 _TRUTH = {"1": 1, "1.0": 1, "true": 1, "0": 0, "0.0": 0, "false": 0}
@@ -37,8 +37,8 @@ def read_csv(labels: Path, images: Path) -> LabelSet:
     """Reads a CSV file of boxes, points, or both.
 
     * image: path in the image folder, or one that ends with it. Also "filename", "file_name", ...
-    * x0, y0, x1, y1: edges of a box in pixels, measured from the image's upper left corner. Also "xmin", ..., or x1, y1,
-      x2, y2.
+    * x0, y0, x1, y1: edges of a box in pixels, measured from the image's upper left corner. Also "xmin", ..., or x1,
+      y1, x2, y2.
     * left, top, width, height: the same box by its upper left corner and size. Also x, y, w, h; and cx, cy, w, h by its
       centre.
     * x, y: pixel indices of a point, counted from 0. Beside "width" or "height" they are refused, as they might be a
@@ -75,7 +75,11 @@ def read_csv(labels: Path, images: Path) -> LabelSet:
     for line, row in rows:
         field, name = f"line {line}", row[columns.image]
         if name not in files:
-            file = files[name] = builder.attempt_object(f"{field}, image", _file, row, columns, builder.folder)
+            file = builder.attempt_object(f"{field}, image", builder.folder.find_moved, name)
+            if file is not None:
+                builder.found(file)
+                file = builder.attempt_object(f"{field}, image", _of_size, file, row, columns)
+            files[name] = file
             if file is not None:
                 marks.setdefault(file.id, [])
         elif files[name] is None:
@@ -110,9 +114,8 @@ def _rows(labels: Path) -> tuple[Columns, list[tuple[int, list[str]]]]:
         raise WesamError(f"{labels}: line 1: {error}") from error
 
 
-def _file(row: list[str], columns: Columns, folder: ImageFolder) -> ImageFile:
+def _of_size(file: ImageFile, row: list[str], columns: Columns) -> ImageFile:
     """The image of a row, of the size that it states."""
-    file = folder.find_moved(row[columns.image])
     width, height = _cells(row, columns.size) or ["", ""]
     try:
         return file.of_size(width, height)
