@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -49,7 +48,7 @@ def test_stacks_and_bands_are_refused_until_chosen(
     assert "3,2,1" in result.output
 
 
-def test_chosen_pages_and_bands_are_what_is_checked_scored_and_segmented(
+def test_chosen_pages_and_bands_are_what_is_checked_and_segmented(
     image_set: ImageSet, stacks: Path, model_folder: Path, tmp_path: Path
 ) -> None:
     labels, model = ("--labels", image_set.masks), ("--model", model_folder)
@@ -57,12 +56,10 @@ def test_chosen_pages_and_bands_are_what_is_checked_scored_and_segmented(
     written = []
     for images, given in ((image_set.images, ()), (stacks, BANDS)):
         out = tmp_path / images.name
-        for command in ("evaluate", "predict"):
-            result = wesam(command, *model, "--images", images, *labels, "--out", out / command, *given)
-            assert result.exit_code == 0, result.output
-        scores = json.loads((out / "evaluate" / "evaluation.json").read_text())
-        masks = sorted(path.read_bytes() for path in (out / "predict").rglob("*.json"))
-        written.append((scores, masks))
+        result = wesam("predict", *model, "--images", images, *labels, "--out", out, *given)
+        assert result.exit_code == 0, result.output
+        written.append([path.read_bytes() for path in sorted(out.rglob("*.json"))])
+    assert written[0]
     assert written[0] == written[1]
 
 

@@ -202,3 +202,43 @@ def test_an_image_that_could_be_the_mask_of_its_mask(photos: Path) -> None:
         "expected to tell the image from its mask, got 'c.tif' of the same name: which is the mask? "
         "Call it c_mask, or keep masks in a folder of their own"
     )
+
+
+def stack(path: Path, pages: list[np.ndarray]) -> None:
+    path.parent.mkdir(exist_ok=True)
+    first, *others = [Image.fromarray(page) for page in pages]
+    first.save(path, save_all=True, append_images=others)
+
+
+def two_discs() -> list[np.ndarray]:
+    pages = [np.zeros((40, 60), np.uint8) for _ in range(3)]
+    pages[0][5:15, 5:15], pages[0][20:25, 5:15], pages[1][8:30, 10:40] = 255, 255, 255
+    return pages
+
+
+@pytest.mark.parametrize("suffix", [".tif", ".png"])
+def test_a_page_is_an_object_even_where_pages_overlap(masks: Path, photos: Path, suffix: str) -> None:
+    pages = two_discs()
+    stack(masks / f"a{suffix}", pages)
+    found = read_masks(masks, photos)
+    assert not found.problems
+    first, second = found.samples[0].instances  # the third page is empty
+    np.testing.assert_array_equal(first.mask(), pages[0] > 0)
+    np.testing.assert_array_equal(second.mask(), pages[1] > 0)
+    assert first.id.endswith("page 1")
+
+
+def test_pages_beside_binary_masks_leave_these_binary(masks: Path, photos: Path) -> None:
+    stack(masks / "a.tif", two_discs())
+    (masks / "site").mkdir()
+    parts = np.zeros((50, 80), np.uint8)
+    parts[2:9, 2:9], parts[20:30, 20:30] = 255, 255
+    Image.fromarray(parts).save(masks / "site" / "b.png")
+    assert [len(sample.instances) for sample in read_masks(masks, photos).samples] == [2, 2]
+
+
+def test_pages_that_are_planes_are_refused(masks: Path, photos: Path) -> None:
+    stack(masks / "a.tif", [page // 255 * (n + 1) + (page * 0 + 3) * (page == 0) for n, page in enumerate(two_discs())])
+    assert "got 2 numbers in page 1: if pages are planes" in str(read_masks(masks, photos).problems[0])
+    stack(photos / "a.png", two_discs())
+    assert "which has several itself" in str(read_masks(masks, photos).problems[0])

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wesam.errors import WesamError
+from wesam.labels.containers import left_aside
 from wesam.labels.formats import read_labels
 from wesam.labels.images import list_images, verify_image
 from wesam.labels.problems import Problem, count_images, remarks_as_notes
@@ -148,6 +149,9 @@ def _look(
     samples = [sample for sample in samples if sample.instances]
     problems += look_at_set(samples, found, labels.name)
 
+    if images.is_dir():
+        aside = left_aside(images, list_images(images))
+        problems += [Problem("note", str(images), "", line) for line in aside]
     note = None
     if not any(problem.severity == "fatal" for problem in problems):
         known = found.left_out | {sample.id for sample in found.samples}

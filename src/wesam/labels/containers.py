@@ -5,14 +5,15 @@ Each holds more than one picture (planes, channels, resolutions, volumes), of wh
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wesam.errors import WesamError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
-    from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Container:
         way_out: a line of Python, or of a shell, that makes a TIFF or PNG of one; FILE stands for its name.
         magic: how its files begin; None where that tells nothing.
         at: where `magic` stands in them.
+        beside: whether such files lie beside images for other reasons, too.
     """
 
     name: str
@@ -32,6 +34,7 @@ class Container:
     way_out: str
     magic: bytes | None = None
     at: int = 0
+    beside: bool = False
 
 
 def _python(packages: str, imports: str, line: str, note: str = "") -> str:
@@ -88,7 +91,7 @@ _CONTAINERS = (
     Container("Zeiss CZI", (".czi",), _bioio("bioio-czi"), b"ZISRAWFILE"),
     Container("Nikon ND2", (".nd2",), _bioio("bioio-nd2"), b"\xda\xce\xbe\x0a"),
     Container("Leica LIF", (".lif", ".lof", ".xlif"), _bioio("bioio-lif"), b"\x70\x00\x00\x00"),
-    Container("OME-Zarr", (".zarr", ".zarr.zip"), _bioio("bioio-ome-zarr")),
+    Container("OME-Zarr", (".ome.zarr", ".zarr", ".zarr.zip"), _bioio("bioio-ome-zarr")),
     Container("Zeiss LSM", (".lsm",), _bioio("bioio-tifffile")),
     Container("Imaris", (".ims",), _bioio("bioio-imaris")),
     Container("DeltaVision", (".dv", ".r3d"), _bioio("bioio-dv")),
@@ -103,8 +106,8 @@ _CONTAINERS = (
     Container("Hamamatsu NDPI (a slide)", (".ndpi",), _LEVEL),
     Container("a slide scanner's file", (".scn", ".bif", ".qptiff"), _LEVEL),
     Container("a slide scanner's file", (".mrxs", ".vms", ".vmu", ".svslide"), _OPENSLIDE),
-    Container("HDF5", (".h5", ".hdf5", ".hdf"), _HDF5, b"\x89HDF\r\n\x1a\n"),
-    Container("NumPy", (".npy", ".npz"), _NUMPY, b"\x93NUMPY"),
+    Container("HDF5", (".h5", ".hdf5", ".hdf"), _HDF5, b"\x89HDF\r\n\x1a\n", beside=True),
+    Container("NumPy", (".npy", ".npz"), _NUMPY, b"\x93NUMPY", beside=True),
     Container("a raster of GDAL", (".img", ".vrt", ".ecw", ".sid", ".dem", ".nitf", ".ntf"), _GDAL),
     Container(
         "a camera's raw file", (".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf", ".pef", ".srw"), _RAW
@@ -112,9 +115,9 @@ _CONTAINERS = (
     Container("HEIC", (".heic", ".heif", ".hif"), _HEIF, b"ftyphei", 4),
     Container("AVIF", (".avif",), _MAGICK, b"ftypavif", 4),
     Container("JPEG XL", (".jxl",), _MAGICK, b"\xff\x0a"),
-    Container("Photoshop", (".psd", ".psb"), _MAGICK, b"8BPS"),
+    Container("Photoshop", (".psd", ".psb"), _MAGICK, b"8BPS", beside=True),
     Container("OpenEXR", (".exr",), _MAGICK, b"\x76\x2f\x31\x01"),
-    Container("PDF", (".pdf",), "pdftoppm -png FILE a", b"%PDF-"),
+    Container("PDF", (".pdf",), "pdftoppm -png FILE a", b"%PDF-", beside=True),
 )
 
 # What slide scanners write into the description of a TIFF's first page.
@@ -174,11 +177,51 @@ def refused(container: Container, path: Path | None) -> WesamError:
     )
 
 
-def containers_in(paths: Iterable[Path]) -> dict[Container, list[Path]]:
-    """Those of these files and folders that are of a kind that is not read, by their names."""
-    found: dict[Container, list[Path]] = {}
-    for path in paths:
+def find_containers(folder: Path) -> list[Path]:
+    """Files and folders of such kinds in a folder and its sub-folders, sorted. Hidden ones are left out."""
+    found: list[Path] = []
+    for directory, subfolders, names in os.walk(folder):
+        visible = [name for name in (*subfolders, *names) if not name.startswith(".")]
+        here = [Path(directory, name) for name in visible if container_of(Path(name)) is not None]
+        found += here
+        taken = {path.name for path in here}
+        subfolders[:] = sorted(name for name in subfolders if name in visible and name not in taken)
+    return sorted(found)
+
+
+def stem_of(path: Path) -> str:
+    """The name of a file of such a kind without its ending, ``.nii.gz`` as a whole."""
+    container = container_of(path)
+    endings = container.endings if container is not None else (path.suffix,)
+    ending = next((one for one in sorted(endings, key=len, reverse=True) if path.name.lower().endswith(one)), "")
+    return path.name[: len(path.name) - len(ending)]
+
+
+def left_aside(folder: Path, images: Iterable[Path]) -> list[str]:
+    """What to say of files beside the images that hold images and are not read: a line a kind.
+
+    Those that one of the images is called after were made into it, and some kinds lie beside images for other reasons.
+    """
+    made = {(path.parent, path.stem) for path in images}
+    kinds: dict[Container, list[Path]] = {}
+    for path in find_containers(folder):
         container = container_of(path)
-        if container is not None:
-            found.setdefault(container, []).append(path)
-    return found
+        if container is not None and not container.beside and (path.parent, stem_of(path)) not in made:
+            kinds.setdefault(container, []).append(path)
+    return [f"{count_files(paths)} {refused(container, paths[0])}" for container, paths in kinds.items()]
+
+
+def count_files(paths: list[Path]) -> str:
+    """How many, and the first three names."""
+    shown = ", ".join(path.name for path in paths[:3]) + (", ..." if len(paths) > 3 else "")
+    return f"{len(paths)} file{'s' if len(paths) > 1 else ''} ({shown}) not read:"
+
+
+def refuse_labels(labels: Path) -> None:
+    """Nothing for labels of which nothing is such a file.
+
+    Raises:
+        WesamError: for a file, or a folder with a file, of such a kind.
+    """
+    for path in find_containers(labels) if labels.is_dir() else [labels]:
+        refuse_container(path)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wesam.errors import WesamError
+from wesam.labels.containers import refuse_labels
 from wesam.untrusted import follow_links, stay_inside
 
 if TYPE_CHECKING:
@@ -70,5 +71,6 @@ def label_files(labels: Path, suffixes: Collection[str], what: str) -> list[tupl
         return [(labels, Path(labels.name))]
     found = list_files(labels, suffixes)
     if not found:
+        refuse_labels(labels)
         raise WesamError(f"{labels}: expected {what}, found none ({', '.join(sorted(suffixes))})")
     return [(stay_inside(path, labels), path.relative_to(labels)) for path in found]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import posixpath
 import re
 import unicodedata
@@ -13,6 +14,7 @@ from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING, TypeGuard
 
 from wesam.errors import WesamError
+from wesam.labels.containers import find_containers, refuse_container, stem_of
 from wesam.labels.images import image_size, list_images
 from wesam.untrusted import stay_inside
 
@@ -89,6 +91,9 @@ class ImageFolder:
         """
         path = self._locate(name)
         if not _is_file(path):
+            # `Path.is_dir` raises for a name that no file can have.
+            if os.path.isdir(path):  # noqa: PTH112
+                refuse_container(path)
             raise WesamError(f"expected an image file {str(path)!r}, found none")
         width, height = image_size(stay_inside(path, self.root))
         return ImageFile(path.relative_to(self.root).as_posix(), path, width, height)
@@ -202,8 +207,18 @@ class ImageFolder:
         paths = [path for path in paths if but is None or not path.samefile(but)]
         if len(paths) == 1:
             return self.find(paths[0].relative_to(self.root).as_posix())
+        for path in [] if paths else self._containers.get(_normal_form(PurePosixPath(stem)), []):
+            refuse_container(path)
         found = "none" if not paths else " and ".join(repr(path.name) for path in paths)
         raise WesamError(f"expected one image file {stem!r} with any suffix, found {found}")
+
+    @cached_property
+    def _containers(self) -> dict[str, list[Path]]:
+        """Files and folders that hold images and are not read, by their path without ending."""
+        found: dict[str, list[Path]] = {}
+        for path in find_containers(self.root):
+            found.setdefault(_normal_form((path.parent / stem_of(path)).relative_to(self.root)), []).append(path)
+        return found
 
     @cached_property
     def _by_stem(self) -> dict[str, list[Path]]:

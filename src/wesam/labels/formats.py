@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from wesam.errors import WesamError
 from wesam.labels.coco import read_coco
+from wesam.labels.containers import refuse_labels
 from wesam.labels.csv_table import read_csv
 from wesam.labels.cvat import read_cvat
 from wesam.labels.files import list_files
@@ -106,6 +107,7 @@ def detect_format(labels: Path) -> str:
     except OSError as error:
         raise WesamError(f"{labels}: expected a label file or folder, got {error.strerror or error}") from error
     if found is None:
+        refuse_labels(labels)
         looked_for = "; ".join(format.looks for format in FORMATS.values())
         raise WesamError(
             f"{labels}: expected labels in a format that is known, got none of these: {looked_for}; "

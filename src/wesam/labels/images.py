@@ -13,6 +13,7 @@ from wesam.labels.raster import (
     raster_orientation,
     raster_pages,
     raster_size,
+    read_pages,
     read_raster,
     verify_jpeg,
 )
@@ -20,6 +21,8 @@ from wesam.labels.values import to_numbers, to_rgb
 from wesam.types import AS_TAGGED, ImageReading
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -86,6 +89,20 @@ def read_values(
     path = Path(path)
     with explained(path):
         return to_numbers(read_raster(path, reading, max_pixels, stored=True))
+
+
+def read_value_pages(
+    path: str | Path, max_pixels: int | None = None
+) -> Iterator[tuple[NDArray[np.uint8 | np.int32], bool]]:
+    """What `read_values` returns of each page, plane or frame.
+
+    Raises:
+        WesamError: as `read_values`.
+    """
+    path = Path(path)
+    with explained(path):
+        for raster in read_pages(path, max_pixels):
+            yield to_numbers(raster)
 
 
 def frames(path: str | Path) -> int:

@@ -3,6 +3,7 @@
 0 is background. A set in which no mask has more than one other number, and that is 1 or 255, is *binary*: as it has no
 other way to tell objects apart, each connected part of a mask (8 neighbours) is one. In any other set each number is
 one object, however many parts it has. To keep the parts of a binary mask together, write another number, such as 2.
+A file of several pages has one object a page.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pycocotools import mask as coco_mask
 from wesam.errors import WesamError
 from wesam.labels.assemble import LabelBuilder, Mark
 from wesam.labels.files import label_files
-from wesam.labels.images import read_values
+from wesam.labels.images import frames, read_value_pages, read_values
 from wesam.labels.label_set import LabelSet
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ def read_masks(labels: Path, images: Path) -> LabelSet:
         return LabelSet.unusable(labels, error)
     one_folder = labels.is_dir() and labels.samefile(images)
     found: list[tuple[str, ImageFile, dict[int, _Rle]]] = []
+    stacks: set[str] = set()
     voids = 0
     for path, name in files:
         builder.file, told = name.as_posix(), len(builder.problems)
@@ -75,11 +77,15 @@ def read_masks(labels: Path, images: Path) -> LabelSet:
         if file is not None and numbered is not None:
             found.append((builder.file, replace(file, sized=True), numbered[0]))
             voids += numbered[1]
+            stacks |= {builder.file} if numbered[2] else set()
         builder.cost(1, told)
-    binary = all(set(masks) in ({1}, {255}) for _, _, masks in found if masks)
+    binary = all(set(masks) in ({1}, {255}) for name, _, masks in found if masks and name not in stacks)
     for name_of_mask, file, masks in found:
         builder.file = name_of_mask
-        marks = _parts(masks, builder) if binary else [Mark(f"value {value}", rle=rle) for value, rle in masks.items()]
+        stack = name_of_mask in stacks
+        what = "page" if stack else "value"
+        numbers = [Mark(f"{what} {number}", rle=rle) for number, rle in masks.items()]
+        marks = _parts(masks, builder) if binary and not stack else numbers
         builder.add(file, marks)
     if voids:
         builder.file = labels.name
@@ -107,9 +113,30 @@ def _find(folder: ImageFolder, path: Path, stem: str, one_folder: bool) -> Image
     return folder.find_stem(stem, but=path)  # its message speaks of the mask's whole name
 
 
-def _numbered(path: Path, file: ImageFile) -> tuple[dict[int, _Rle], bool]:
-    """The mask of each number of a file but 0; and whether one of them was void."""
-    values, coloured = read_values(path)
+def _of_pages(path: Path, file: ImageFile) -> dict[int, _Rle]:
+    """The mask in each page of a file, by the page's number from 1."""
+    if frames(file.path) > 1:
+        raise WesamError(
+            f"expected a mask of one page for {file.id!r}, which has several itself, got several: save the page that "
+            f"belongs to the image's as a mask of its own"
+        )
+    masks: dict[int, _Rle] = {}
+    for page, (values, _) in enumerate(read_value_pages(path), start=1):
+        if page > MAX_OBJECTS:
+            raise WesamError(f"expected at most {MAX_OBJECTS} pages, one an object, got more")
+        _check(values, file)
+        found = numbers_to_rles(values)
+        if len(found) > 1:
+            raise WesamError(
+                f"expected one object a page in a mask of several pages, got {len(found)} numbers in page {page}: if "
+                f"pages are planes, save that of the image as a mask of its own"
+            )
+        if found:
+            masks[page] = next(iter(found.values()))
+    return masks
+
+
+def _check(values: NDArray[np.uint8 | np.int32], file: ImageFile) -> None:
     if values.shape != (file.height, file.width):
         raise WesamError(
             f"expected a mask of {file.width} x {file.height} px, the size of {file.id!r}, "
@@ -117,6 +144,14 @@ def _numbered(path: Path, file: ImageFile) -> tuple[dict[int, _Rle], bool]:
         )
     if values.min() < 0:
         raise WesamError(f"expected numbers from 0 on, got {values.min()}")
+
+
+def _numbered(path: Path, file: ImageFile) -> tuple[dict[int, _Rle], bool, bool]:
+    """The mask of each number of a file but 0; whether one of them was void; whether the numbers are those of pages."""
+    if frames(path) > 1:
+        return _of_pages(path, file), False, True
+    values, coloured = read_values(path)
+    _check(values, file)
     numbers, counts = np.unique(values[values > 0], return_counts=True)
     if coloured:
         if len(numbers) > MAX_COLOURS or values.all():
@@ -124,7 +159,7 @@ def _numbered(path: Path, file: ImageFile) -> tuple[dict[int, _Rle], bool]:
                 f"expected numbers, or at most {MAX_COLOURS} colours on black, one an object, got {len(numbers)} "
                 f"colours {'without black' if values.all() else 'and black'} (an image that is no mask?)"
             )
-        return numbers_to_rles(values), False
+        return numbers_to_rles(values), False, False
     if len(numbers) > MAX_OBJECTS:
         raise WesamError(f"expected at most {MAX_OBJECTS} numbers, one an object, got {len(numbers)}")
     # Files of 16 bits count their objects beyond 255.
@@ -136,7 +171,7 @@ def _numbered(path: Path, file: ImageFile) -> tuple[dict[int, _Rle], bool]:
                 "(a mask that was resized, or a JPEG once?)"
             )
         values[values == _VOID] = 0
-    return numbers_to_rles(values), void
+    return numbers_to_rles(values), void, False
 
 
 def _parts(masks: dict[int, _Rle], builder: LabelBuilder) -> list[Mark]:

@@ -13,7 +13,16 @@ from wesam import untrusted
 from wesam.errors import WesamError
 from wesam.labels.containers import refuse_container
 from wesam.labels.pillow_files import open_unlimited, orientation, shown_raster, stored_raster
-from wesam.labels.tiff import count_pages, is_tiff, read_tiff, several_pages, tiff_orientation, tiff_size, too_large
+from wesam.labels.tiff import (
+    count_pages,
+    is_tiff,
+    read_tiff,
+    read_tiff_pages,
+    several_pages,
+    tiff_orientation,
+    tiff_size,
+    too_large,
+)
 from wesam.labels.values import Raster
 from wesam.types import AS_TAGGED, ImageReading
 
@@ -51,6 +60,22 @@ def read_raster(
                 image.seek((reading.page or 1) - 1)
             raster = stored_raster(image, path) if stored else shown_raster(image, path)
     return raster if reading.bands is None else _banded(path, raster, reading.bands)
+
+
+def read_pages(path: Path, max_pixels: int | None = None) -> Iterator[Raster]:
+    """The numbers in every page of a file, one after the other.
+
+    Raises:
+        WesamError: as `read_raster`.
+    """
+    with explained(path):
+        if _is_tiff(path):
+            yield from read_tiff_pages(path, _most(max_pixels), lambda page: _whole_page(path, page))
+            return
+        with _opened(path, max_pixels) as image:
+            for page in range(_frames(image)):
+                image.seek(page)
+                yield stored_raster(image, path)
 
 
 def raster_size(path: Path, max_pixels: int | None = None) -> tuple[int, int]:

@@ -96,6 +96,13 @@ def read_tiff(path: Path, reading: ImageReading, max_pixels: int, whole_page: Ca
         return _raster(_page(pages, page or 1), reading.bands, max_pixels, whole_page)
 
 
+def read_tiff_pages(path: Path, max_pixels: int, whole_page: Callable[[int], NDArray[Any]]) -> Iterator[Raster]:
+    """Every page; arguments and errors as of `read_tiff`."""
+    with _opened(path) as file:
+        for page in _pages(file):
+            yield _raster(page, None, max_pixels, whole_page)
+
+
 def too_large(width: int, height: int, max_pixels: int) -> WesamError:
     """That a header announces more than is decoded."""
     return WesamError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from wesam.errors import WesamError
+from wesam.labels.containers import left_aside
 from wesam.labels.images import image_size, list_images, verify_image
 from wesam.labels.problems import Problem, remarks_as_notes
 from wesam.types import AS_TAGGED, ImageReading, Sample
@@ -35,6 +36,7 @@ def load_unlabelled(images: str | Path, reading: ImageReading = AS_TAGGED) -> tu
             sample = Sample(path.relative_to(folder).as_posix(), path, width, height, reading=reading)
             samples.append(sample)
             said += [(sample.id, remark) for remark in remarks]
+    problems += [Problem("skip", str(folder), "", line) for line in left_aside(folder, list_images(folder))]
     if not samples:
         left_out = f"; {len(problems)} cannot be used, the first: {problems[0]}" if problems else ""
         raise WesamError(f"{folder}: expected at least one image, found none{left_out}")
