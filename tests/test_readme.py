@@ -42,6 +42,8 @@ def run(arguments: list[str], model: Path) -> str:
     arguments = [str(model) if argument == MODEL else argument for argument in arguments]
     if arguments[0] == "demo":
         arguments += ["--steps", "2"]
+    if arguments[0] == "bench":
+        arguments += ["--pages-only"]  # its cells are for minutes, and tests of their own
     if arguments[0] == "generate":
         arguments += ["--train", "1", "--test", "1", "--size", "96"]
     result = CliRunner().invoke(app, arguments, catch_exceptions=False)

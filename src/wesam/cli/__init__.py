@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from wesam.cli.adapt import adapt
+from wesam.cli.bench import bench
 from wesam.cli.check import check
 from wesam.cli.console import reported
 from wesam.cli.convert import convert
@@ -27,6 +28,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 # In the order in which --help lists them.
-for command in (demo, check, convert, prompts, adapt, evaluate, predict, export, corrupt, generate):
+for command in (demo, check, convert, prompts, adapt, evaluate, predict, export, corrupt, generate, bench):
     app.command()(reported()(command))
 app.add_typer(datasets, name="datasets")

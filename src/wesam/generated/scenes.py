@@ -20,6 +20,9 @@ from wesam.generated.source import source
 
 Painter = Callable[[np.random.Generator, Canvas], None]
 
+#: Of what the painters draw; a change that alters any pixel raises it, so that scores of two versions are never mixed.
+VERSION = "1"
+
 #: Family name -> painter.
 FAMILIES: dict[str, Painter] = {
     "source": source,

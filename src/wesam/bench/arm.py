@@ -1,0 +1,53 @@
+"""One row of a table: a way to adapt, as what it changes of what all rows share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A method, or a variant of one.
+
+    Attributes:
+        name: as the tables call it.
+        preset: of `training.config`, which the settings go over.
+        settings: fields of `RunConfig`, nested.
+        rate: learning rate; None for the one chosen for `base`.
+        base: the row whose learning rate it shares; "" for its own name.
+        labels: what the weak labels are like, fields of `SimulationSettings` beside the prompt's kind.
+        train_images: how many images are labelled; None for all.
+        length: steps, in units of the table's.
+        masks: whether it learns from the true masks.
+        learns: whether it learns at all.
+        labelled: whether it has labels; without, the source model finds prompts on the training images.
+    """
+
+    name: str
+    preset: str | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    rate: float | None = None
+    base: str = ""
+    labels: Mapping[str, Any] = field(default_factory=dict)
+    train_images: int | None = None
+    length: float = 1.0
+    masks: bool = False
+    learns: bool = True
+    labelled: bool = True
+
+    def variant(self, name: str, settings: Mapping[str, Any] | None = None, **changes: Any) -> Arm:
+        """This row with further settings, under another name and with this one's learning rate."""
+        merged = merge(self.settings, settings or {})
+        return replace(self, name=name, base=self.base or self.name, settings=merged, **changes)
+
+
+def merge(lower: Mapping[str, Any], upper: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested mappings; the upper one wins."""
+    merged = dict(lower)
+    for key, value in upper.items():
+        below = merged.get(key)
+        nested = isinstance(below, Mapping) and isinstance(value, Mapping)
+        merged[key] = merge(below, value) if nested else value  # type: ignore[arg-type]
+    return merged

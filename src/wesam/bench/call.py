@@ -1,0 +1,45 @@
+"""What a call of `wesam bench` asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from wesam.bench.cells import Cell, cells_of, take_part
+from wesam.bench.plan import Plan
+from wesam.bench.tables import TABLES
+from wesam.bench.target import parse_target
+from wesam.errors import WesamError
+from wesam.evaluation.ground_truth import SCORED_PROMPTS
+
+
+def parse_folders(texts: Sequence[str]) -> dict[str, Path | None]:
+    """Data sets by name, with where they lie; None for generated ones.
+
+    Raises:
+        WesamError: if a text names none.
+    """
+    return dict(map(parse_target, texts))
+
+
+def chosen_cells(
+    tables: Sequence[str],
+    plan: Plan,
+    datasets: Sequence[str],
+    methods: Sequence[str],
+    prompts: Sequence[str],
+    part: str | None,
+) -> list[Cell]:
+    """The cells of the tables, in order and each once.
+
+    Raises:
+        WesamError: if there is no such table, row, prompt or part.
+    """
+    for name, known, given in (("--table", TABLES, tables), ("--prompt", SCORED_PROMPTS, prompts)):
+        unknown = [one for one in given if one not in known]
+        if unknown:
+            raise WesamError(f"{name}: expected one of {', '.join(known)}, got {unknown[0]!r}")
+    asked = [prompt for prompt in SCORED_PROMPTS if prompt in prompts]
+    keys = [key for key in TABLES if not tables or key in tables]
+    cells = {cell.key: cell for key in keys for cell in cells_of(TABLES[key], plan, datasets, methods, asked)}
+    return take_part(list(cells.values()), part)

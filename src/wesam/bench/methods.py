@@ -1,0 +1,84 @@
+"""The rows of all tables: every method under the same model, prompts, images, steps, seeds and checkpoint rule."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from wesam.bench.arm import Arm
+
+
+def _method(name: str, **settings: Any) -> Mapping[str, Any]:
+    return {"objective": {"name": name, **settings}}
+
+
+DIRECT = Arm("direct", settings=_method("direct"), learns=False)
+WESAM = Arm("wesam", preset="paper")
+OURS = Arm("ours")
+SUPERVISED = Arm("supervised", settings=_method("supervised"), masks=True)
+
+#: Tables 2 to 6.
+COMPARED = (
+    DIRECT,
+    WESAM,
+    OURS,
+    SUPERVISED,
+)
+
+#: Rows that run on every corruption.
+FEW = (DIRECT.name, OURS.name)
+
+
+def _losses(anchor: float, contrast: float) -> Mapping[str, Any]:
+    return {"objective": {"anchor_weight": anchor, "contrastive_weight": contrast}}
+
+
+_SELF_TRAINING = WESAM.variant("self-training alone", _losses(0, 0))
+_ANCHORED = WESAM.variant("self-training + anchor", _losses(1, 0))
+
+#: Table 7.
+LOSSES = (
+    DIRECT,
+    _SELF_TRAINING,
+    _ANCHORED,
+    WESAM.variant("self-training + contrast", _losses(0, 1)),
+    WESAM,
+    WESAM.variant("wesam without labels", labelled=False),
+    OURS,
+    OURS.variant("ours without labels", labelled=False),
+    OURS.variant("box projection alone", {"objective": {"self_training_weight": 0.0, "anchor_weight": 0.0}}),
+)
+
+#: Table 7 against steps.
+CURVES = tuple(
+    arm.variant(arm.name, length=10.0) if arm.learns else arm for arm in (DIRECT, _SELF_TRAINING, _ANCHORED, OURS)
+)
+
+
+def _lora(name: str, **settings: Any) -> Arm:
+    return OURS.variant(name, {"lora": settings})
+
+
+#: Table 9.
+UPDATES = (
+    DIRECT,
+    *(_lora(f"LoRA q, v, rank {rank}", target="qv", rank=rank) for rank in (1, 4, 16, 64)),
+    _lora("LoRA all, rank 4", target="all-linear", rank=4),
+)
+
+#: Against the number of labelled images.
+LABELLED_IMAGES = (
+    DIRECT,
+    *(OURS.variant(f"ours, {count} images", train_images=count) for count in (5, 20, 40)),
+    OURS,
+)
+
+#: Against the care of those who label.
+SLOPPY = (
+    DIRECT,
+    OURS,
+    OURS.variant("ours, boxes off by 10 %", labels={"box_jitter": 0.1}),
+    OURS.variant("ours, boxes off by 20 %", labels={"box_jitter": 0.2}),
+    OURS.variant("ours, 30 % not labelled", labels={"missing": 0.3}),
+    OURS.variant("ours, 10 % in the wrong place", labels={"wrong": 0.1}),
+)

@@ -1,0 +1,287 @@
+"""Runs cells one by one: adapt, score the last and the selected step, write one file; what is there stays."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from wesam.adaptation import AdaptResult, run
+from wesam.bench.cells import Cell
+from wesam.bench.gate import check_gate
+from wesam.bench.peak import peak_memory
+from wesam.bench.plan import Plan
+from wesam.bench.rates import rate_of
+from wesam.bench.result import Result, Score, Selected, Trained, read_result
+from wesam.bench.score import LABELS, score
+from wesam.bench.target import Target, open_target
+from wesam.bench.unlabelled import found_labels
+from wesam.errors import WesamError
+from wesam.evaluation.ground_truth import ScoredPrompt
+from wesam.health.candidates import CandidateFolder
+from wesam.labels.write_coco import write_coco
+from wesam.prompts.simulated_set import SimulationSettings, simulate_set
+from wesam.training.config import PAPER_WARMUP_STEPS, RunConfig, make_config
+from wesam.training.run_folder import RunFolder
+from wesam.types import Sample
+from wesam.updates.load import load_segmenter
+from wesam.updates.lora import load_adapter_state
+
+RULE = "best-healthy"  # of every row that learns: see `health.selection`
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What all cells of a call share.
+
+    Attributes:
+        model: the source model, as `load_segmenter` takes it.
+        out: folder of results, of generated images, and of runs while they last.
+        plan: images, steps, seeds.
+        folders: where data sets lie, by name; generated ones have none.
+        device, processes: that cells run on; with several processes all of them call `run_cells`.
+        main: whether this process writes.
+    """
+
+    model: str
+    out: Path
+    plan: Plan
+    folders: Mapping[str, Path | None]
+    device: str = "auto"
+    processes: int = 1
+    main: bool = True
+
+    def result_file(self, cell: Cell) -> Path:
+        return self.out / "results" / f"{cell.key}.json"
+
+    def target(self, name: str) -> Target:
+        folder = self.folders.get(name)
+        return open_target(name, folder, self.out / "data", self.plan.size if folder is None else self.plan.real)
+
+
+def run_cells(bench: Bench, cells: Sequence[Cell], tell: Tell) -> None:
+    """Runs what is not there yet.
+
+    Raises:
+        WesamError: if a file is there that was made with another model, other images or settings; if a cell cannot be
+            run; or if the source model does not score as it must (`gate`).
+    """
+    targets: dict[str, Target] = {}
+    for number, cell in enumerate(cells, start=1):
+        target = targets.setdefault(cell.dataset, bench.target(cell.dataset))
+        identity = _identity(bench, cell, target)
+        path = bench.result_file(cell)
+        there = _kept(path, identity)
+        if there is None:
+            there = run_cell(bench, cell, target, identity)
+            if there is None:  # another process writes
+                continue
+            there.write(path)
+        tell(f"[{number}/{len(cells)}] {describe(there)}")
+        check_gate(there, bench.plan)
+
+
+def describe(result: Result) -> str:
+    """One line."""
+    scores = f"last {100 * result.last.miou:.1f}, selected {100 * result.selected.miou:.1f}"
+    return (
+        f"{result.dataset}, {result.prompt}, {result.method}, seed {result.seed}: {scores} mIoU "
+        f"(step {result.selected.step}), {result.minutes:.1f} min"
+    )
+
+
+def _kept(path: Path, identity: str) -> Result | None:
+    if not path.exists():
+        return None
+    result = read_result(path)
+    if result.of != identity:
+        raise WesamError(
+            f"{path}: made with another model, other images or other settings; give another --out, or delete it"
+        )
+    return result
+
+
+def run_cell(bench: Bench, cell: Cell, target: Target, identity: str) -> Result | None:
+    """One cell; it goes on where it was killed. None in a process that does not write."""
+    work = bench.out / "work" / cell.key
+    prompts = tuple(dict.fromkeys((cell.prompt, *cell.others)))
+    if not cell.arm.learns:
+        if not bench.main:
+            return None
+        segmenter = load_segmenter(bench.model, device=bench.device)
+        scores = score(segmenter, target.test, prompts, cell.seed, 0)
+        return _result(bench, cell, target, identity, scores, scores, [], "none", {}, 0.0, 0.0)
+    config = cell_config(bench, cell, target, work)
+    with peak_memory() as peak:
+        done = run(config, resume=(work / "run" / "config.yaml").exists())
+        peak_mb = peak()
+    if not bench.main:
+        return None
+    result = _scored(bench, cell, target, identity, config, done, prompts, peak_mb)
+    shutil.rmtree(work)
+    return result
+
+
+def _scored(
+    bench: Bench,
+    cell: Cell,
+    target: Target,
+    identity: str,
+    config: RunConfig,
+    done: AdaptResult,
+    prompts: Sequence[ScoredPrompt],
+    peak_mb: float,
+) -> Result:
+    folder = RunFolder(config.out)
+    passed = CandidateFolder(folder.candidates)
+    steps = [candidate.step for candidate in passed.read()]
+    segmenter = load_segmenter(bench.model, done.adapter, device=bench.device)
+
+    def scored(step: int, kinds: Sequence[ScoredPrompt]) -> dict[ScoredPrompt, Score]:
+        load_adapter_state(segmenter, passed.weights(step))
+        return score(segmenter, target.test, kinds, cell.seed, step)
+
+    selection = done.summary["selection"]
+    last = scored(steps[-1], prompts)
+    selected = last if selection["step"] == steps[-1] else scored(selection["step"], prompts)
+    curve = [scored(step, (cell.prompt,))[cell.prompt] for step in steps] if cell.curve else []
+    trained = passed.weights(steps[-1])
+    minutes = done.summary["seconds"] / 60
+    rule = selection["rule"]
+    return _result(bench, cell, target, identity, last, selected, curve, rule, trained, minutes, peak_mb)
+
+
+def _result(
+    bench: Bench,
+    cell: Cell,
+    target: Target,
+    identity: str,
+    last: Mapping[ScoredPrompt, Score],
+    selected: Mapping[ScoredPrompt, Score],
+    curve: list[Score],
+    rule: str,
+    trained: Mapping[str, Tensor],
+    minutes: float,
+    peak_mb: float,
+) -> Result:
+    return Result(
+        method=cell.arm.name,
+        dataset=target.name,
+        version=target.version,
+        model=bench.model,
+        prompt=cell.prompt,
+        seed=cell.seed,
+        steps=_steps(bench, cell),
+        learning_rate=_rate(cell),
+        settings={**({"preset": cell.arm.preset} if cell.arm.preset else {}), **cell.arm.settings},
+        train_images=len(_train(cell, target)) if cell.arm.learns else 0,
+        test_images=len(target.test),
+        labels=sum(len(sample.instances) for sample in _train(cell, target)) if cell.arm.learns else 0,
+        last=last[cell.prompt],
+        selected=Selected(rule=rule, **selected[cell.prompt].model_dump()),
+        others={prompt: selected[prompt] for prompt in cell.others},
+        curve=curve,
+        trained=Trained(count=sum(tensor.numel() for tensor in trained.values()), names=list(trained)),
+        minutes=round(minutes, 3),
+        peak_mb=round(peak_mb, 1),
+        commit=_commit(),
+        of=identity,
+    )
+
+
+def cell_config(bench: Bench, cell: Cell, target: Target, work: Path) -> RunConfig:
+    """The run of a cell; writes the labels that it learns from into `work`."""
+    arm, plan = cell.arm, bench.plan
+    samples = _train(cell, target)
+    labels = work / "labels.json"
+    if bench.main and not labels.exists():
+        if arm.masks:
+            write_coco(samples, labels)
+        elif arm.labelled:
+            simulation = SimulationSettings(**{**LABELS[cell.prompt].model_dump(), **arm.labels})
+            write_coco([simulate_set(sample, simulation, cell.seed) for sample in samples], labels)
+        else:
+            found_labels(bench.model, bench.device, samples, labels)
+    steps = _steps(bench, cell)
+    values = {
+        "model": bench.model,
+        "images": target.images,
+        "labels": labels,
+        "out": work / "run",
+        "prompt": _TRUE_PROMPT.get(cell.prompt, cell.prompt) if arm.masks else "auto",
+        "seed": cell.seed,
+        "steps": steps,
+        "learning_rate": _rate(cell),
+        "warmup_steps": min(PAPER_WARMUP_STEPS, steps // 4),
+        "batch_size": plan.micro_batch,
+        "accumulation": max(1, plan.images // plan.micro_batch // bench.processes),
+        "health": {"every": max(1, round(plan.measure_every * arm.length)), "share": 0.1},
+        "selection": {"rule": RULE},
+        "previews": 0,
+        "trackers": [],
+        "checkpoint_every": max(100, steps // 10),
+        "device": bench.device,
+    }
+    overrides = [f"{key}={json.dumps(value)}" for key, value in _flat(arm.settings)]
+    return make_config(values, preset=arm.preset, overrides=overrides)
+
+
+# What a row that learns from masks is prompted with where the kind is one that only simulation knows.
+_TRUE_PROMPT = {"click": "point"}
+
+
+def _train(cell: Cell, target: Target) -> tuple[Sample, ...]:
+    return target.train[: cell.arm.train_images]
+
+
+def _steps(bench: Bench, cell: Cell) -> int:
+    return max(1, round(bench.plan.steps * cell.arm.length)) if cell.arm.learns else 0
+
+
+def _rate(cell: Cell) -> float:
+    if not cell.arm.learns:
+        return 0.0
+    return rate_of(cell.arm.base or cell.arm.name) if cell.arm.rate is None else cell.arm.rate
+
+
+def _flat(settings: Mapping[str, Any], above: str = "") -> list[tuple[str, Any]]:
+    """Dotted keys, a method's or an update's name before what belongs to it."""
+    found: list[tuple[str, Any]] = []
+    for key, value in settings.items():
+        found += _flat(value, f"{above}{key}.") if isinstance(value, Mapping) else [(f"{above}{key}", value)]
+    return found
+
+
+def _identity(bench: Bench, cell: Cell, target: Target) -> str:
+    """A hash of what decides the numbers."""
+    decides = [
+        bench.model,
+        target.name,
+        target.version,
+        [sample.id for sample in (*_train(cell, target), *target.test)],
+        asdict(cell),
+        _rate(cell),
+        _steps(bench, cell),
+        [bench.plan.images, bench.plan.micro_batch, bench.plan.measure_every],
+    ]
+    return hashlib.sha256(json.dumps(decides, sort_keys=True, default=str).encode()).hexdigest()[:12]
+
+
+def _commit() -> str:
+    """Of the code that runs; the package's version where it is not a checkout."""
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--exclude", "*"]
+    try:
+        found = subprocess.run(command, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return version("wesam")
+    return found.stdout.strip()

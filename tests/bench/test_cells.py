@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from wesam.bench.call import chosen_cells, parse_folders
+from wesam.bench.cells import cells_of, take_part
+from wesam.bench.plan import FULL, QUICK
+from wesam.bench.tables import TABLES
+from wesam.errors import WesamError
+
+
+def test_a_quick_table_has_every_row_on_one_data_set() -> None:
+    table = TABLES["4"]
+    cells = cells_of(table, QUICK)
+    assert {cell.dataset for cell in cells} == {"endoscopy"}
+    assert {cell.prompt for cell in cells} == {"box", "click"}
+    assert len(cells) == 2 * len(table.arms)
+
+
+def test_first_seeds_of_all_come_before_second_ones() -> None:
+    seeds = [cell.seed for cell in cells_of(TABLES["3"], FULL)]
+    assert seeds == sorted(seeds)
+    assert {cell.prompt for cell in cells_of(TABLES["3"], FULL) if cell.seed > 0} == {"box"}
+
+
+def test_three_corruptions_have_all_rows_and_the_others_two() -> None:
+    cells = cells_of(TABLES["2"], FULL)
+    rows = {dataset: {cell.arm.name for cell in cells if cell.dataset == dataset} for dataset in TABLES["2"].datasets}
+    assert len(rows) == 15
+    assert sum(len(names) == len(TABLES["2"].arms) for names in rows.values()) == 3
+    assert rows["corrupted/snow"] == {"direct", "ours"}
+
+
+def test_parts_of_an_array_are_the_whole_once() -> None:
+    cells = cells_of(TABLES["4"], QUICK)
+    parts = [take_part(cells, f"{number}/3") for number in (1, 2, 3)]
+    assert sorted(cell.key for part in parts for cell in part) == sorted(cell.key for cell in cells)
+
+
+@pytest.mark.parametrize("part", ["0/3", "4/3", "1", "a/b"])
+def test_other_parts_are_refused(part: str) -> None:
+    with pytest.raises(WesamError, match="--cell"):
+        take_part([], part)
+
+
+def test_keys_are_paths_and_differ(tmp_path: Path) -> None:
+    keys = [cell.key for table in TABLES.values() for cell in cells_of(table, FULL)]
+    names = {cell.key: cell for table in TABLES.values() for cell in cells_of(table, FULL)}
+    assert len(names) <= len(keys)
+    assert all(" " not in key and ".." not in key for key in keys)
+    cells = cells_of(TABLES["9"], FULL)
+    assert len({cell.key for cell in cells}) == len(cells)
+
+
+def test_direct_is_there_to_compare_with() -> None:
+    cells = chosen_cells(["4"], QUICK, [], ["ours"], ["box"], None)
+    assert [cell.arm.name for cell in cells] == ["direct", "ours"]
+
+
+@pytest.mark.parametrize(
+    ("tables", "methods", "prompts"), [(["1x"], [], []), ([], ["nobody"], []), ([], [], ["polygon"])]
+)
+def test_unknown_words_are_refused(tables: list[str], methods: list[str], prompts: list[str]) -> None:
+    with pytest.raises(WesamError, match="expected"):
+        chosen_cells(tables, QUICK, [], methods, prompts, None)
+
+
+def test_folders_of_data_sets(tmp_path: Path) -> None:
+    assert parse_folders([f"mine={tmp_path}", "smear"]) == {"mine": tmp_path, "smear": None}
+    for wrong in ("kvasir", f"mine={tmp_path / 'no'}"):
+        with pytest.raises(WesamError, match="--dataset"):
+            parse_folders([wrong])
