@@ -30,7 +30,8 @@ from wesam.methods.wesam import WesamObjective, WesamSettings
 from wesam.models.segmenter import Segmenter
 from wesam.types import Prompts
 from wesam.updates.load import load_segmenter
-from wesam.updates.lora import LoraSettings, adapter_parameters, add_lora
+from wesam.updates.lora import LoraSettings
+from wesam.updates.update import add_update, update_of
 
 # "wesam" are the paper's losses and teacher, as the plain loop has them; "default" is what the package does.
 ARMS = ("plain", "wesam", "wesam-cached", "wesam-bf16", "wesam-bf16-cached", "default", "default-single")
@@ -43,7 +44,7 @@ def make_segmenter(model: str, precision: str, device: str) -> Segmenter:
         segmenter = Segmenter(SamModel(config), name=model, precision=precision).to(device)
     else:
         segmenter = load_segmenter(model, device=device, precision=precision)
-    add_lora(segmenter, LoraSettings(), seed=0)
+    add_update(segmenter, LoraSettings(), seed=0)
     return segmenter
 
 
@@ -70,7 +71,7 @@ class OurLoop:
 
     def __init__(self, segmenter: Segmenter, settings: WesamSettings) -> None:
         self.objective = WesamObjective(segmenter, settings)
-        self.parameters = [parameter for _, parameter in adapter_parameters(segmenter)]
+        self.parameters = update_of(segmenter).parameters()
         self.optimiser = torch.optim.Adam(self.parameters, lr=1e-4, weight_decay=1e-4)
 
     def step(self, batch: Batch) -> dict[str, Tensor]:

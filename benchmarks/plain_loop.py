@@ -14,20 +14,18 @@ from torch import Tensor
 
 from wesam.batches.batch import Batch
 from wesam.models.segmenter import Segmenter
-from wesam.updates.lora import adapter_parameters
+from wesam.updates.update import update_of
 
 
 class PlainLoop:
     """The anchor is a second copy of the network, as in the public code."""
 
     def __init__(self, segmenter: Segmenter, learning_rate: float = 1e-4) -> None:
-        self.sam = segmenter.base
+        self.sam = segmenter.network
         self.input_size = segmenter.input_size
         with segmenter.anchor():
             self.anchor = copy.deepcopy(segmenter)
-        self.optimiser = torch.optim.Adam(
-            [parameter for _, parameter in adapter_parameters(segmenter)], lr=learning_rate, weight_decay=1e-4
-        )
+        self.optimiser = torch.optim.Adam(update_of(segmenter).parameters(), lr=learning_rate, weight_decay=1e-4)
 
     def forward(self, sam: torch.nn.Module, pixels: Tensor, boxes: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """One image: features (1, C, g, g), masks (n, S, S), IoU (n,), low-resolution masks (n, m, m)."""
@@ -54,7 +52,7 @@ class PlainLoop:
             boxes = batch.prompts.boxes[batch.image_index == image]
             weak, strong = batch.weak[image : image + 1], batch.strong[image : image + 1]
             with torch.no_grad(), self.anchor.anchor():
-                anchor_features, anchor_masks, _, anchor_low = self.forward(self.anchor.base, weak, boxes)
+                anchor_features, anchor_masks, _, anchor_low = self.forward(self.anchor.network, weak, boxes)
             teacher_features, teacher_masks, _, teacher_low = self.forward(self.sam, weak, boxes)
             _, student_masks, student_iou, _ = self.forward(self.sam, strong, boxes)
             target, anchor = (teacher_masks > 0).float(), (anchor_masks > 0).float()

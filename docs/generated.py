@@ -13,6 +13,8 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from wesam.training.config import PRESETS, RunConfig
+from wesam.updates.registry import kinds
+from wesam.updates.settings import UpdateSettings
 
 EXPERIMENTS = Path(__file__).parent / "experiments"
 _HEADER = "| setting | type | default | meaning |\n| --- | --- | --- | --- |\n"
@@ -80,6 +82,8 @@ def _row(name: str, field: FieldInfo) -> str:
 
 def _models(annotation: Any) -> list[type[BaseModel]]:
     """The settings models that a field may hold."""
+    if annotation is UpdateSettings:
+        return list(kinds())
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
     if get_origin(annotation) in (Annotated, Union, types.UnionType):

@@ -42,7 +42,7 @@ from wesam.training.config import RunConfig, make_config
 from wesam.training.run_folder import RunFolder
 from wesam.types import Sample
 from wesam.updates.load import load_segmenter
-from wesam.updates.lora import add_lora, use_adapter_weights
+from wesam.updates.update import add_update, update_of
 
 ROWS = "rows.jsonl"
 # Prompts of the test are the same for all seeds, so that all are compared with one source model.
@@ -158,13 +158,13 @@ class _Scorer:
         self._judge = load_segmenter(config.model, device=device)
         self._measured = load_segmenter(config.model, device=device, precision=config.precision)
         for segmenter in (self._judge, self._measured):
-            add_lora(segmenter, config.lora, seed=config.seed)
+            add_update(segmenter, config.update, seed=config.seed)
         self._probe: HealthProbe | None = None
 
     def miou(self, weights: Weights) -> float:
         """In percent, on the test images."""
         views = self._config.views
-        with use_adapter_weights(self._judge, weights):
+        with update_of(self._judge).using(weights):
             found = evaluate(
                 self._judge,
                 self._tests,
@@ -186,7 +186,7 @@ class _Scorer:
             weak = [weak_labels(sample, config.prompt, config.seed) for sample in labelled]
             health = split_samples(weak, config.health, config.seed).health
             self._probe = HealthProbe(health, self._measured, config.views, config.seed, config.health.images)
-        with use_adapter_weights(self._measured, weights):
+        with update_of(self._measured).using(weights):
             return self._probe.measure(self._measured)
 
 

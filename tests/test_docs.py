@@ -75,7 +75,7 @@ def test_the_configuration_page_has_every_setting() -> None:
     names = list(_dotted(config.model_dump()))
     assert "views.photometric.shadow_depth" in names
     assert [name for name in names if f"| `{name}` |" not in page] == []
-    assert "| `lora.target` | `qv` |" in page  # the paper's preset
+    assert "| `update.target` | `qv` |" in page  # the paper's preset
     assert "<!--" not in page
 
 

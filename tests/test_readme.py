@@ -17,7 +17,7 @@ from wesam.cli import app
 from wesam.labels.check import load_samples
 from wesam.training.config import PRESETS
 from wesam.updates.load import load_segmenter
-from wesam.updates.lora import merged_model
+from wesam.updates.update import merged_model
 
 MODEL = "facebook/sam-vit-base"  # what the documents name
 

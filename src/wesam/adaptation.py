@@ -30,7 +30,7 @@ from wesam.training.run_folder import RunFolder
 from wesam.training.watch import Selection
 from wesam.types import Sample
 from wesam.updates.load import load_segmenter
-from wesam.updates.lora import add_lora
+from wesam.updates.update import add_update
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ def run(
     hint = tiny_object_hint(labelled or (), segmenter.input_size) if config.views.tile is None else None
     if hint is not None:
         tell(f"note: {hint}")
-    add_lora(segmenter, config.lora, seed=config.seed)
+    add_update(segmenter, config.update, seed=config.seed)
     objective = build_objective(config.objective, segmenter)
     if objective.needs_masks and labelled is None:
         raise WesamError(f"objective {config.objective.name}: expected labels with masks, got no labels")

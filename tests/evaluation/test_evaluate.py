@@ -7,17 +7,18 @@ from wesam.errors import WesamError
 from wesam.evaluation.evaluate import evaluate
 from wesam.masks import encode_mask
 from wesam.types import Instance
-from wesam.updates.lora import LoraSettings, adapter_parameters, add_lora
+from wesam.updates.lora import LoraSettings
+from wesam.updates.update import add_update, update_of
 
 
 @pytest.fixture
 def adapted():
     """A random SAM whose adapter changes its answers."""
     segmenter = tiny_segmenter()
-    add_lora(segmenter, LoraSettings(), seed=0)
+    add_update(segmenter, LoraSettings(), seed=0)
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
-        for _, weight in adapter_parameters(segmenter):
+        for weight in update_of(segmenter).parameters():
             weight.copy_(torch.randn(weight.shape, generator=generator))
     return segmenter
 

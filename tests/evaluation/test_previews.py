@@ -6,7 +6,8 @@ from tests.evaluation.test_scores import FULL_SMALL, HALF_SMALL, NONE_LARGE, mak
 from tests.tiny import tiny_segmenter
 from wesam.evaluation.previews import pick_samples, write_label_pictures, write_previews, write_scored_previews
 from wesam.prompts.weak_labels import weak_labels
-from wesam.updates.lora import LoraSettings, add_lora
+from wesam.updates.lora import LoraSettings
+from wesam.updates.update import add_update
 
 
 @pytest.mark.parametrize(
@@ -35,7 +36,7 @@ def test_images_without_objects_are_not_shown(disc_samples):
 def test_one_picture_a_sample_with_source_and_adapted(tmp_path, disc_samples):
     segmenter = tiny_segmenter()
     alone = write_scored_previews(segmenter, disc_samples[:1], tmp_path / "alone", prompts=["box"])
-    add_lora(segmenter, LoraSettings(), seed=0)
+    add_update(segmenter, LoraSettings(), seed=0)
     files = write_scored_previews(segmenter, disc_samples, tmp_path / "both", prompts=["box", "click"])
     assert [file.name for file in files] == ["01_0.png", "02_1.png", "03_1.png"]
     (_, one), (_, two) = ((file, np.array(Image.open(file))) for file in (alone[0], files[0]))

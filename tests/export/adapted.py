@@ -10,19 +10,18 @@ from torch import Tensor
 from tests.tiny import tiny_segmenter
 from wesam.models.segmenter import Segmenter
 from wesam.types import Prompts
-from wesam.updates.lora import LoraSettings, adapter_parameters, add_lora
+from wesam.updates.lora import LoraSettings
+from wesam.updates.update import add_update, update_of
 
 PIXELS = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(1))
 BOXES = Prompts(boxes=torch.tensor([[5.0, 6, 40, 50], [9, 9, 60, 30]]))
 
 
-def adapted_segmenter(
-    target: Literal["qkv", "qv", "all-linear"] = "qkv", ranks: Literal["uniform", "rising", "falling"] = "uniform"
-) -> Segmenter:
+def adapted_segmenter(target: Literal["qkv", "qv", "all-linear"] = "qkv") -> Segmenter:
     segmenter = tiny_segmenter()
     source = encoded(segmenter)
-    add_lora(segmenter, LoraSettings(target=target, ranks=ranks), seed=0)
-    for _, parameter in adapter_parameters(segmenter):
+    add_update(segmenter, LoraSettings(target=target), seed=0)
+    for parameter in update_of(segmenter).parameters():
         parameter.data.add_(0.05)
     assert not torch.allclose(encoded(segmenter), source, atol=1e-2)
     return segmenter

@@ -166,7 +166,7 @@ objective:
   name: wesam
   teacher: ema
   ema_decay: 0.99
-lora: {rank: 4, target: qkv}
+update: {kind: lora, rank: 4, target: qkv}
 views:
   tile: 512
   photometric: {shadow_depth: [0.1, 0.5]}

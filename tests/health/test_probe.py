@@ -19,7 +19,8 @@ from wesam.labels.check import load_samples
 from wesam.methods.anchor_cache import Anchor
 from wesam.models.segmenter import Segmenter
 from wesam.types import Instance, Sample
-from wesam.updates.lora import LoraSettings, add_lora
+from wesam.updates.lora import LoraSettings
+from wesam.updates.update import add_update
 
 
 def blank(count: int, bare: int = 0) -> list[Sample]:
@@ -72,7 +73,7 @@ def probe(samples: list[Sample], images: int = 16, **views: object) -> HealthPro
 
 def test_the_source_model_agrees_with_itself(samples: list[Sample]) -> None:
     segmenter = tiny_segmenter()
-    add_lora(segmenter, LoraSettings(rank=2), seed=0)
+    add_update(segmenter, LoraSettings(rank=2), seed=0)
     signals = probe(samples).measure(segmenter)
     assert set(signals) == set(SIGNAL_NAMES)
     assert (signals["anchor_agreement"], signals["area_drift"]) == (1, 0)

@@ -10,7 +10,8 @@ from tests.tiny import tiny_segmenter
 from wesam.batches.batch import Batch
 from wesam.models.segmenter import Segmenter
 from wesam.types import Prompts
-from wesam.updates.lora import LoraSettings, adapter_parameters, add_lora
+from wesam.updates.lora import LoraSettings
+from wesam.updates.update import add_update, update_of
 
 INPUT, GRID = 64, 16
 
@@ -18,10 +19,10 @@ INPUT, GRID = 64, 16
 def adapted_segmenter(seed: int = 0, drift: float = 0.1) -> Segmenter:
     """With a drift above 0 its answers differ from those of the source model."""
     segmenter = tiny_segmenter()
-    add_lora(segmenter, LoraSettings(rank=2), seed=seed)
+    add_update(segmenter, LoraSettings(rank=2), seed=seed)
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
-        for _, parameter in adapter_parameters(segmenter):
+        for parameter in update_of(segmenter).parameters():
             parameter.add_(drift * torch.randn(parameter.shape, generator=generator))
     return segmenter
 

@@ -8,7 +8,7 @@ from tests.tiny import tiny_segmenter
 from wesam.methods.anchor import AnchorBranch
 from wesam.methods.anchor_cache import Anchor
 from wesam.methods.entries import Entries
-from wesam.updates.lora import adapter_state, load_adapter_state
+from wesam.updates.update import update_of
 
 MIB = 2**20
 
@@ -25,7 +25,7 @@ def same(first: Anchor, second: Anchor) -> bool:
 def test_is_the_source_model_also_after_an_adapter_was_resumed() -> None:
     batch, source = make_batch(), tiny_segmenter()
     resumed = adapted_segmenter(drift=0)
-    load_adapter_state(resumed, adapter_state(adapted_segmenter(seed=1, drift=0.5)))
+    update_of(resumed).load(update_of(adapted_segmenter(seed=1, drift=0.5)).state())
     with torch.no_grad():
         drifted = resumed.decode(resumed.encode(batch.weak), batch.prompts, batch.image_index).logits > 0
     anchor = branch()(resumed, batch)

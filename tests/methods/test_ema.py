@@ -4,16 +4,16 @@ import torch
 from tests.methods.scenes import adapted_segmenter
 from wesam.errors import WesamError
 from wesam.methods.ema import EmaAdapter
-from wesam.updates.lora import adapter_parameters, adapter_state
+from wesam.updates.update import update_of
 
 
 def test_starts_at_the_weights_and_follows_them_by_the_decay() -> None:
     segmenter = adapted_segmenter()
-    start = adapter_state(segmenter)
+    start = update_of(segmenter).state()
     ema = EmaAdapter(segmenter, decay=0.75)
     assert all(torch.equal(ema.weights()[name], weight) for name, weight in start.items())
     with torch.no_grad():
-        for _, parameter in adapter_parameters(segmenter):
+        for parameter in update_of(segmenter).parameters():
             parameter.add_(1)
     ema.update(segmenter)
     ema.update(segmenter)
@@ -23,19 +23,19 @@ def test_starts_at_the_weights_and_follows_them_by_the_decay() -> None:
 
 def test_teaches_with_the_average_and_leaves_the_weights() -> None:
     segmenter = adapted_segmenter()
-    start = adapter_state(segmenter)
+    start = update_of(segmenter).state()
     pixels = torch.randn(1, 3, 64, 64)
     with torch.no_grad():
         before = segmenter.encode(pixels).pooled
     ema = EmaAdapter(segmenter, decay=0.9)
     with torch.no_grad():
-        for _, parameter in adapter_parameters(segmenter):
+        for parameter in update_of(segmenter).parameters():
             parameter.zero_()
     with ema.teaching(segmenter):
         taught = segmenter.encode(pixels).pooled
     assert torch.equal(taught, before)
     assert not taught.requires_grad
-    assert all(weight.abs().sum() == 0 for weight in adapter_state(segmenter).values())
+    assert all(weight.abs().sum() == 0 for weight in update_of(segmenter).state().values())
     assert all(torch.equal(ema.weights()[name], weight) for name, weight in start.items())
 
 

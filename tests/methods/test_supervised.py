@@ -6,7 +6,7 @@ import torch
 from tests.losses import oracles
 from tests.methods.scenes import adapted_segmenter, make_batch
 from wesam.methods.supervised import SupervisedObjective, SupervisedSettings
-from wesam.updates.lora import adapter_parameters
+from wesam.updates.update import update_of
 
 
 @pytest.mark.parametrize("ignore_padding", [True, False])
@@ -37,8 +37,8 @@ def test_trains_the_adapter_alone() -> None:
     assert objective.needs_masks
     losses = objective(make_batch())
     losses["total"].backward()
-    assert all(p.grad is not None and p.grad.abs().sum() > 0 for _, p in adapter_parameters(segmenter))
-    assert sum(p.grad is not None for p in segmenter.parameters()) == len(adapter_parameters(segmenter))
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in update_of(segmenter).parameters())
+    assert sum(p.grad is not None for p in segmenter.parameters()) == len(update_of(segmenter).parameters())
     assert [name for name, loss in losses.items() if loss.requires_grad] == ["total"]
 
 

@@ -15,7 +15,7 @@ from wesam.methods.mask_choice import consistent_logits
 from wesam.methods.wesam import WesamObjective, WesamSettings
 from wesam.models.segmenter import Segmenter
 from wesam.types import MaskPrediction, Prompts
-from wesam.updates.lora import adapter_parameters, adapter_state, load_adapter_state, use_adapter_weights
+from wesam.updates.update import update_of
 
 MASK_LOSSES = ("self_training", "focal", "dice", "iou", "anchor")
 # The paper's three losses and teacher, with our mending of what was wrong with them (METHOD section 6).
@@ -45,11 +45,11 @@ def slow_losses(segmenter: Segmenter, teacher: dict[str, Tensor], batch: Batch, 
 
     def ask(pixels: Tensor, row: int, weights: dict[str, Tensor]) -> tuple[Tensor, MaskPrediction]:
         image = index[row]
-        with use_adapter_weights(segmenter, weights):
+        with update_of(segmenter).using(weights):
             features = segmenter.encode(pixels[image : image + 1])
             return features.pooled[0], segmenter.decode(features, batch.prompts[row : row + 1], torch.tensor([0]))
 
-    own = adapter_state(segmenter)
+    own = update_of(segmenter).state()
     names = ("focal", "dice", "iou", "anchor", "anchor_agreement", "teacher_area", "predicted_iou")
     names += ("box_projection", "points", "coarse")
     losses: dict[str, list[list[float]]] = {name: [[] for _ in range(images)] for name in names}
@@ -184,9 +184,9 @@ def test_equals_the_slow_formulas(settings: WesamSettings) -> None:
     settings = settings.model_copy(update={"granularity": "single"})
     batch, segmenter = make_batch((3, 1)), adapted_segmenter(seed=1)
     objective = WesamObjective(segmenter, settings)
-    teacher = adapter_state(segmenter)
+    teacher = update_of(segmenter).state()
     if settings.teacher == "ema":
-        load_adapter_state(segmenter, adapter_state(adapted_segmenter(seed=2, drift=0.3)))
+        update_of(segmenter).load(update_of(adapted_segmenter(seed=2, drift=0.3)).state())
     losses = objective(batch)
     expected = slow_losses(segmenter, teacher, batch, settings)
     assert {name: loss.item() for name, loss in losses.items()} == pytest.approx(expected, rel=2e-4, abs=1e-6)
@@ -214,7 +214,7 @@ def test_points_and_outlines_equal_the_slow_formulas() -> None:
         granularity="single",
     )
     losses = WesamObjective(segmenter, settings)(batch)
-    expected = slow_losses(segmenter, adapter_state(segmenter), batch, settings)
+    expected = slow_losses(segmenter, update_of(segmenter).state(), batch, settings)
     assert {name: loss.item() for name, loss in losses.items()} == pytest.approx(expected, rel=2e-4, abs=1e-6)
     assert losses["points"] > 0
     assert losses["coarse"] > 0
@@ -249,7 +249,7 @@ def test_teacher_and_anchor_answer_in_the_labels_granularity(teacher: str) -> No
     losses = objective(batch)
     assert losses["anchor_agreement"].item() == 1  # a fresh teacher's answers are the anchor's
     losses["total"].backward()
-    assert any(p.grad is not None and p.grad.any() for _, p in adapter_parameters(segmenter))
+    assert any(p.grad is not None and p.grad.any() for p in update_of(segmenter).parameters())
 
 
 @pytest.mark.parametrize("teacher", ["shared", "ema"])
@@ -257,8 +257,8 @@ def test_gradients_reach_the_adapter_and_nothing_else(teacher: str) -> None:
     segmenter = adapted_segmenter()
     objective = WesamObjective(segmenter, WesamSettings.model_validate({"teacher": teacher}))
     objective(make_batch())["total"].backward()
-    assert all(p.grad is not None and p.grad.abs().sum() > 0 for _, p in adapter_parameters(segmenter))
-    assert sum(p.grad is not None for p in objective.parameters()) == len(adapter_parameters(segmenter))
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in update_of(segmenter).parameters())
+    assert sum(p.grad is not None for p in objective.parameters()) == len(update_of(segmenter).parameters())
 
 
 def test_a_fresh_adapter_agrees_with_the_anchor_and_already_learns() -> None:
@@ -266,7 +266,7 @@ def test_a_fresh_adapter_agrees_with_the_anchor_and_already_learns() -> None:
     losses = WesamObjective(segmenter, WesamSettings())(make_batch())
     losses["total"].backward()
     assert losses["anchor_agreement"].item() == 1
-    grads = {name: p.grad for name, p in adapter_parameters(segmenter)}
+    grads = {name: p.grad for name, p in update_of(segmenter).tensors().items()}
     assert all(grad is not None and grad.abs().sum() > 0 for name, grad in grads.items() if "lora_B" in name)
 
 
@@ -289,7 +289,7 @@ def contrastive_gradient(settings: WesamSettings, batch: Batch) -> float:
     segmenter = adapted_segmenter()
     alone = settings.model_copy(update={"self_training_weight": 0.0, "anchor_weight": 0.0})
     WesamObjective(segmenter, alone)(batch)["total"].backward()
-    return sum(float(p.grad.abs().sum()) for _, p in adapter_parameters(segmenter) if p.grad is not None)
+    return sum(float(p.grad.abs().sum()) for p in update_of(segmenter).parameters() if p.grad is not None)
 
 
 def test_an_image_with_one_instance_learns_from_its_background_or_from_other_images() -> None:
@@ -302,7 +302,7 @@ def test_an_image_with_one_instance_learns_from_its_background_or_from_other_ima
 
 def run(objective: WesamObjective, batches: list[Batch]) -> list[Tensor]:
     """Every loss of some steps, as one vector a step."""
-    optimiser = torch.optim.Adam([p for _, p in adapter_parameters(objective.segmenter)], lr=1e-2)
+    optimiser = torch.optim.Adam(update_of(objective.segmenter).parameters(), lr=1e-2)
     history = []
     for batch in batches:
         losses = objective(batch)
@@ -335,10 +335,10 @@ def test_a_resumed_ema_teacher_goes_on_unchanged() -> None:
     settings = WesamSettings(teacher="ema", ema_decay=0.5)
     first = WesamObjective(adapted_segmenter(), settings)
     run(first, [make_batch(), make_batch(seed=1)])
-    state, weights = first.extra_state(), adapter_state(first.segmenter)
+    state, weights = first.extra_state(), update_of(first.segmenter).state()
 
     resumed = WesamObjective(adapted_segmenter(seed=3), settings)
-    load_adapter_state(resumed.segmenter, weights)
+    update_of(resumed.segmenter).load(weights)
     resumed.load_extra_state(state)
     later = [make_batch(seed=2), make_batch(seed=1)]
     assert all(torch.equal(a, b) for a, b in zip(run(first, later), run(resumed, later), strict=True))
@@ -386,8 +386,8 @@ def test_each_loss_sends_gradients_through_its_own_looks(teacher: str, term: str
 def test_the_result_is_the_average_where_there_is_one(teacher: str) -> None:
     segmenter = adapted_segmenter()
     objective = WesamObjective(segmenter, WesamSettings.model_validate({"teacher": teacher, "ema_decay": 0.75}))
-    before = adapter_state(segmenter)
-    load_adapter_state(segmenter, {name: weight + 1 for name, weight in before.items()})
+    before = update_of(segmenter).state()
+    update_of(segmenter).load({name: weight + 1 for name, weight in before.items()})
     objective.after_step()
     moved = 0.25 if teacher == "ema" else 1.0
     for name, weight in objective.result().items():

@@ -14,7 +14,8 @@ from tests.tiny import tiny_segmenter
 from wesam.errors import WesamError
 from wesam.training.checkpoint import load_checkpoint
 from wesam.updates.load import load_segmenter
-from wesam.updates.lora import LoraSettings, add_lora, save_adapter
+from wesam.updates.lora import LoraSettings
+from wesam.updates.update import add_update, update_of
 
 
 class _RunsCode:
@@ -67,8 +68,8 @@ def test_a_transformers_folder(poison: Path, tmp_path: Path, witness: Path, mode
 @pytest.mark.parametrize("name", ["adapter_model.safetensors", "adapter_model.bin"])
 def test_an_adapter(poison: Path, tmp_path: Path, witness: Path, model_folder: Path, name: str) -> None:
     segmenter = tiny_segmenter()
-    add_lora(segmenter, LoraSettings(), seed=0)
-    save_adapter(segmenter, tmp_path / "adapter")
+    add_update(segmenter, LoraSettings(), seed=0)
+    update_of(segmenter).save(tmp_path / "adapter")
     (tmp_path / "adapter" / "adapter_model.safetensors").unlink()
     shutil.copy(poison, tmp_path / "adapter" / name)
     with pytest.raises(WesamError, match="adapter"):

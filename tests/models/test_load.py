@@ -14,7 +14,8 @@ from wesam.models.families.shared import IMAGENET_MEAN, IMAGENET_STD
 from wesam.models.official import to_official
 from wesam.models.segmenter import Segmenter
 from wesam.updates.load import load_segmenter
-from wesam.updates.lora import LoraSettings, adapter_parameters, add_lora, save_adapter
+from wesam.updates.lora import LoraSettings
+from wesam.updates.update import add_update, update_of
 
 PIXELS = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(1))
 
@@ -63,10 +64,10 @@ def test_half_precision_weights_become_float32(tmp_path: Path) -> None:
 
 def test_adapter_is_attached_for_inference(folder: Path, tmp_path: Path) -> None:
     adapted = tiny_segmenter()
-    add_lora(adapted, LoraSettings(), seed=0)
-    for _, parameter in adapter_parameters(adapted):
+    add_update(adapted, LoraSettings(), seed=0)
+    for parameter in update_of(adapted).parameters():
         parameter.data.add_(0.1)
-    save_adapter(adapted, tmp_path / "adapter")
+    update_of(adapted).save(tmp_path / "adapter")
     segmenter = load_segmenter(folder, adapter=tmp_path / "adapter", device="cpu")
     assert torch.equal(encoded(segmenter), encoded(adapted))
     assert not torch.allclose(encoded(segmenter), encoded(tiny_segmenter()), atol=1e-3)

@@ -58,7 +58,7 @@ def test_grids_follow_the_input_size() -> None:
 
 
 def test_encoder_computes_what_the_original_does(segmenter: Segmenter) -> None:
-    state = to_official(segmenter.base)
+    state = to_official(segmenter.network)
     for image, features in zip(pixels(2), segmenter.encode(pixels(2)).pooled, strict=True):
         torch.testing.assert_close(features, oracle.encode(state, image), rtol=1e-4, atol=1e-4)
 
@@ -93,7 +93,7 @@ def test_every_kind_of_prompt_is_asked_as_the_original_asks(segmenter: Segmenter
     index = torch.tensor([0, 1, 1, 0, 1, 0, 0, 1, 0, 1, 0])
     with torch.no_grad():
         answer = segmenter.decode(features, prompts, index)
-    state = to_official(segmenter.base)
+    state = to_official(segmenter.network)
     for row, (has_box, given, has_mask) in enumerate(asked):
         logits, iou = oracle.decode(
             state,
@@ -117,7 +117,7 @@ def test_the_answers_to_a_click_of_several_meanings_are_those_of_the_original(
     with torch.no_grad():
         answer = segmenter.decode_multimask(features, prompts, index)
     assert answer.logits.shape == (3, 3, 16, 16)
-    state = to_official(segmenter.base)
+    state = to_official(segmenter.network)
     for row, given in enumerate(clicks):
         for output in range(3):
             logits, iou = oracle.decode(state, features.pooled[index[row]], points=given, output=1 + output)
@@ -235,7 +235,7 @@ def test_low_precision_is_near_and_comes_back_as_float32(precision: str) -> None
 def test_prompt_coordinates_keep_their_precision_in_bf16(segmenter: Segmenter, features: Features) -> None:
     """A quarter of a pixel at 1000 is below the resolution of bf16, and must still be seen."""
     seen: list[Tensor] = []
-    encoder = segmenter.base.prompt_encoder
+    encoder = segmenter.network.prompt_encoder
     encoder.register_forward_hook(lambda module, args, output: seen.append(output[0]))
     segmenter.precision = "bf16"
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):

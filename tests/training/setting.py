@@ -18,7 +18,8 @@ from wesam.models.segmenter import Segmenter
 from wesam.training.config import make_config
 from wesam.training.loop import TrainResult, make_accelerator, train
 from wesam.training.run_folder import RunFolder
-from wesam.updates.lora import LoraSettings, add_lora
+from wesam.updates.lora import LoraSettings
+from wesam.updates.update import add_update
 
 FAST = {"device": "cpu", "previews": 0, "warmup_steps": 2, "learning_rate": 1e-2, "trackers": []}
 
@@ -56,7 +57,7 @@ class SmallRun:
         self.config = make_config({**values, **given})
         self.folder = RunFolder(self.config.out)
         self.segmenter: Segmenter = tiny_segmenter()
-        add_lora(self.segmenter, LoraSettings(), seed=0)
+        add_update(self.segmenter, LoraSettings(), seed=0)
         self.method = self.objective(self.segmenter)
 
     def train(self) -> TrainResult:

@@ -40,7 +40,7 @@ def test_later_sources_win(tmp_path: Path) -> None:
     file.write_text("preset: paper\nsteps: 700\nseed: 3\nobjective: {name: wesam, teacher: ema}\n")
     config = make_config({**BASE, "seed": 4}, file=file, overrides=["learning_rate=2e-4"])
     assert (config.steps, config.seed, config.learning_rate) == (700, 4, 2e-4)
-    assert config.lora.target == "qv"  # from the preset
+    assert config.update.target == "qv"  # from the preset
     assert config.objective.name == "wesam"
     assert config.objective.teacher == "ema"  # the file over the preset
     assert config.objective.ignore_padding is False  # the preset's neighbour of that key survives
@@ -70,7 +70,7 @@ def test_what_another_objective_does_not_know_is_refused_in_any_order(first: boo
 def test_a_preset_that_is_given_wins_over_the_files(tmp_path: Path) -> None:
     file = tmp_path / "run.yaml"
     file.write_text("preset: default\n")
-    assert make_config(BASE, preset="paper", file=file).lora.target == "qv"
+    assert make_config(BASE, preset="paper", file=file).update.target == "qv"
     with pytest.raises(WesamError, match="^preset: expected one of default, paper, got 'papr'"):
         make_config(BASE, preset="papr", file=file)
 

@@ -27,7 +27,8 @@ from wesam.training.config import make_config
 from wesam.training.loop import make_accelerator, train
 from wesam.training.progress import Progress
 from wesam.training.run_folder import RunFolder
-from wesam.updates.lora import LoraSettings, add_lora
+from wesam.updates.lora import LoraSettings
+from wesam.updates.update import add_update
 
 FAST = {"device": "cpu", "previews": 0, "warmup_steps": 2, "learning_rate": 1e-2, "trackers": []}
 
@@ -158,7 +159,7 @@ def test_another_number_of_processes_does_not_go_on(image_set: ImageSet, tmp_pat
 def test_each_micro_batch_draws_its_own_dropout(image_set: ImageSet, tmp_path: Path) -> None:
     run = SmallRun(image_set, tmp_path, {"steps": 3, "batch_size": 1, "accumulation": 2, "health": {"every": 0}})
     run.segmenter = tiny_segmenter()
-    add_lora(run.segmenter, LoraSettings(dropout=0.5), seed=0)
+    add_update(run.segmenter, LoraSettings(dropout=0.5), seed=0)
     run.method = MeanFeature(run.segmenter)
     drawn: list[torch.Tensor] = []
     dropout = next(part for part in run.segmenter.network.modules() if isinstance(part, torch.nn.Dropout) and part.p)
@@ -190,7 +191,7 @@ def test_an_image_lost_in_the_middle_is_named_in_one_line(image_set: ImageSet, t
     config = make_config({**values, **FAST, "workers": workers})
     samples, _ = load_samples(images, image_set.boxes)
     segmenter = tiny_segmenter()
-    add_lora(segmenter, LoraSettings(), seed=0)
+    add_update(segmenter, LoraSettings(), seed=0)
     (images / "3.png").write_bytes(b"")
     folder = RunFolder(config.out)
     accelerator, objective = make_accelerator(config, folder), MeanFeature(segmenter)

@@ -17,17 +17,9 @@ from tests.tiny import tiny_sam, tiny_segmenter
 from wesam.errors import WesamError, WesamWarning
 from wesam.models.segmenter import Segmenter
 from wesam.types import Prompts
-from wesam.updates.lora import (
-    LoraSettings,
-    adapter_parameters,
-    adapter_state,
-    add_lora,
-    attach_adapter,
-    load_adapter_state,
-    merged_model,
-    save_adapter,
-    use_adapter_weights,
-)
+from wesam.updates.load import attach_adapter
+from wesam.updates.lora import LoraSettings
+from wesam.updates.update import add_update, merged_model, update_of
 
 TARGETS = ["qkv", "qv", "all-linear"]
 PIXELS = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(1))
@@ -35,7 +27,7 @@ PIXELS = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(1))
 
 def with_lora(target: str = "qkv", seed: int = 0, **settings: float | str) -> Segmenter:
     segmenter = tiny_segmenter()
-    add_lora(segmenter, LoraSettings.model_validate({"target": target} | settings), seed)
+    add_update(segmenter, LoraSettings.model_validate({"target": target} | settings), seed)
     return segmenter
 
 
@@ -45,7 +37,7 @@ def loss_of(segmenter: Segmenter) -> Tensor:
 
 
 def gradients_of(segmenter: Segmenter, loss: Tensor) -> list[Tensor]:
-    parameters = [parameter for _, parameter in adapter_parameters(segmenter)]
+    parameters = update_of(segmenter).parameters()
     gradients = torch.autograd.grad(loss, parameters)
     assert any(gradient.abs().max() > 1e-5 for gradient in gradients)
     return list(gradients)
@@ -53,7 +45,7 @@ def gradients_of(segmenter: Segmenter, loss: Tensor) -> list[Tensor]:
 
 def train(segmenter: Segmenter, steps: int = 3) -> None:
     """Adam with weight decay."""
-    optimiser = torch.optim.Adam([p for _, p in adapter_parameters(segmenter)], lr=1e-2, weight_decay=0.1)
+    optimiser = torch.optim.Adam(update_of(segmenter).parameters(), lr=1e-2, weight_decay=0.1)
     for _ in range(steps):
         optimiser.zero_grad()
         loss_of(segmenter).backward()
@@ -67,9 +59,11 @@ def encoded(segmenter: Segmenter) -> Tensor:
 
 def test_defaults_are_the_documented_ones() -> None:
     assert LoraSettings().model_dump() == {
+        "kind": "lora",
+        "rate": 1.0,
         "rank": 4,
         "target": "qkv",
-        "ranks": "uniform",
+        "last": 1.0,
         "alpha": None,
         "dropout": 0.0,
     }
@@ -82,8 +76,7 @@ def test_defaults_are_the_documented_ones() -> None:
     [
         {"rank": 0},
         {"target": "k"},
-        {"ranks": 4},
-        {"ranks": "rising", "rank": 1},
+        {"last": 0},
         {"dropout": 1.0},
         {"alpha": 0},
         {"alhpa": 1},
@@ -99,15 +92,15 @@ def test_a_fresh_adapter_changes_nothing_and_alone_learns(target: str) -> None:
     segmenter = with_lora(target)
     assert torch.equal(encoded(segmenter), encoded(tiny_segmenter()))
     learning = {id(p) for p in segmenter.parameters() if p.requires_grad}
-    assert learning == {id(p) for _, p in adapter_parameters(segmenter)}
-    layers = {name.split(".lora_")[0].split("vision_encoder.")[1] for name, _ in adapter_parameters(segmenter)}
+    assert learning == {id(p) for p in update_of(segmenter).parameters()}
+    layers = {name.split(".lora_")[0].split("vision_encoder.")[1] for name, _ in update_of(segmenter).tensors().items()}
     parts = ["attn.qkv"] + (["attn.proj", "mlp.lin1", "mlp.lin2"] if target == "all-linear" else [])
     assert layers == {f"layers.{i}.{part}" for i in range(2) for part in parts}
 
 
 def test_seeded() -> None:
     before = torch.get_rng_state()
-    first, again, other = (adapter_state(with_lora(seed=seed)) for seed in (0, 0, 1))
+    first, again, other = (update_of(with_lora(seed=seed)).state() for seed in (0, 0, 1))
     assert torch.equal(torch.get_rng_state(), before)
     assert all(torch.equal(first[name], again[name]) for name in first)
     assert any(not torch.equal(first[name], other[name]) for name in first)
@@ -115,65 +108,19 @@ def test_seeded() -> None:
 
 def test_scale_is_alpha_over_rank() -> None:
     plain, doubled = with_lora(rank=2), with_lora(rank=2, alpha=4)
-    state = {name: torch.full_like(value, 0.1) for name, value in adapter_state(plain).items()}
+    state = {name: torch.full_like(value, 0.1) for name, value in update_of(plain).state().items()}
     for segmenter in (plain, doubled):
-        load_adapter_state(segmenter, state)
+        update_of(segmenter).load(state)
     base = tiny_sam().vision_encoder.layers[0].attn.qkv.weight
     deltas = [merged_model(s).vision_encoder.layers[0].attn.qkv.weight - base for s in (plain, doubled)]
     torch.testing.assert_close(deltas[1], 2 * deltas[0])
     torch.testing.assert_close(deltas[0], torch.full_like(base, 2 * 0.1 * 0.1))
 
 
-@pytest.mark.parametrize(
-    ("rank", "blocks", "rising"),
-    [
-        (4, 1, [4]),
-        (4, 2, [1, 7]),
-        (4, 3, [1, 4, 7]),
-        (4, 12, [1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7]),
-        (2, 12, [1, 1, 1, 2, 2, 2, 2, 2, 2, 3, 3, 3]),
-    ],
-)
-def test_ranks_go_with_depth_and_keep_their_mean(rank: int, blocks: int, rising: list[int]) -> None:
-    assert LoraSettings(rank=rank, ranks="rising").rank_of_blocks(blocks) == rising
-    assert LoraSettings(rank=rank, ranks="falling").rank_of_blocks(blocks) == rising[::-1]
-    assert LoraSettings(rank=rank).rank_of_blocks(blocks) == [rank] * blocks
-    assert sum(rising) == rank * blocks
-
-
-@pytest.mark.parametrize(("ranks", "expected"), [("rising", [1, 5]), ("falling", [5, 1])])
-@pytest.mark.parametrize("target", TARGETS)
-def test_ranks_of_blocks_save_load_and_merge(tmp_path: Path, target: str, ranks: str, expected: list[int]) -> None:
-    """Two blocks; the scale is alpha / rank in both, whatever their own ranks."""
-    segmenter = with_lora(target, rank=3, ranks=ranks, alpha=6)
-    factor = 2 if target == "qv" else 1
-    for name, weight in adapter_state(segmenter).items():
-        block = int(name.split("layers.")[1].split(".")[0])
-        assert weight.shape[0 if "lora_A" in name else 1] == factor * expected[block]
-    source = encoded(segmenter)
-    assert torch.equal(source, encoded(tiny_segmenter()))
-    train(segmenter)
-    if target == "qv":
-        _assert_structure(segmenter, expected)
-
-    save_adapter(segmenter, tmp_path / "adapter")
-    loaded = tiny_segmenter()
-    attach_adapter(loaded, tmp_path / "adapter", trainable=True)
-    assert loaded.lora == segmenter.lora
-    assert torch.equal(encoded(loaded), encoded(segmenter))
-    with loaded.anchor():
-        assert torch.equal(encoded(loaded), source)
-    by_peft = PeftModel.from_pretrained(tiny_sam(), tmp_path / "adapter")
-    with torch.no_grad():
-        torch.testing.assert_close(by_peft.vision_encoder(PIXELS).last_hidden_state, encoded(segmenter))
-
-    state = adapter_state(segmenter)
-    merged, base = merged_model(segmenter), tiny_sam()
-    for block in range(2):
-        name = f"base_model.model.vision_encoder.layers.{block}.attn.qkv"
-        delta = 2 * state[f"{name}.lora_B.weight"] @ state[f"{name}.lora_A.weight"]
-        expected_weight = base.vision_encoder.layers[block].attn.qkv.weight + delta
-        torch.testing.assert_close(merged.vision_encoder.layers[block].attn.qkv.weight, expected_weight)
+def test_the_last_blocks_alone_are_updated() -> None:
+    layers = {name.split(".lora_")[0] for name in update_of(with_lora("all-linear", last=0.5)).tensors()}
+    assert len(layers) == 4
+    assert all("layers.1." in name for name in layers)
 
 
 @pytest.mark.parametrize("target", TARGETS)
@@ -207,8 +154,8 @@ class QueryValueOracle:
     def __init__(self, segmenter: Segmenter, rank: int) -> None:
         self.segmenter = tiny_segmenter()
         self.factors: list[Tensor] = []
-        state = adapter_state(segmenter)
-        layers = self.segmenter.base.vision_encoder.layers
+        state = update_of(segmenter).state()
+        layers = self.segmenter.network.vision_encoder.layers
         for i, layer in enumerate(layers):
             name = f"base_model.model.vision_encoder.layers.{i}.attn.qkv"
             a_query, a_value = state[f"{name}.lora_A.weight"].split(rank)
@@ -234,7 +181,7 @@ def test_query_value_update_is_the_papers_two_updates() -> None:
     rank = 3
     segmenter = with_lora("qv", rank=rank)
     oracle = QueryValueOracle(segmenter, rank)
-    parameters = [parameter for _, parameter in adapter_parameters(segmenter)]
+    parameters = update_of(segmenter).parameters()
     optimisers = [torch.optim.Adam(weights, lr=1e-2, weight_decay=0.1) for weights in (parameters, oracle.factors)]
     for step in range(4):
         answers = [segmenter.encode(PIXELS).pooled, oracle.segmenter.encode(PIXELS).pooled]
@@ -248,7 +195,7 @@ def test_query_value_update_is_the_papers_two_updates() -> None:
 
 def _assert_structure(segmenter: Segmenter, ranks: list[int]) -> None:
     """`ranks`: of each of the two updates, in the first and in the second block."""
-    factors = [value for name, value in adapter_state(segmenter).items() if "lora_B" in name]
+    factors = [value for name, value in update_of(segmenter).state().items() if "lora_B" in name]
     for factor, rank in zip(factors, ranks, strict=True):
         query, key, value = factor.chunk(3)
         assert torch.equal(key, torch.zeros_like(key))
@@ -267,7 +214,7 @@ def test_query_value_update_leaves_keys_exactly_as_they_were(tmp_path: Path) -> 
     )
     assert torch.equal(before, after)
 
-    save_adapter(segmenter, tmp_path / "adapter")
+    update_of(segmenter).save(tmp_path / "adapter")
     going_on = tiny_segmenter()
     attach_adapter(going_on, tmp_path / "adapter", trainable=True)
     train(going_on)
@@ -278,12 +225,12 @@ def test_query_value_update_leaves_keys_exactly_as_they_were(tmp_path: Path) -> 
 def test_saved_adapter_comes_back(tmp_path: Path, target: str) -> None:
     segmenter = with_lora(target)
     train(segmenter)
-    save_adapter(segmenter, tmp_path / "run" / "adapter")
+    update_of(segmenter).save(tmp_path / "run" / "adapter")
     files = {path.name for path in (tmp_path / "run" / "adapter").iterdir()}
     assert files == {
         "adapter_config.json",
         "adapter_model.safetensors",
-        "lora_settings.json",
+        "update.json",
         "source_weights.sha256",
     }
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["adapter"]
@@ -291,22 +238,22 @@ def test_saved_adapter_comes_back(tmp_path: Path, target: str) -> None:
     loaded = tiny_segmenter()
     attach_adapter(loaded, tmp_path / "run" / "adapter")
     assert torch.equal(encoded(loaded), encoded(segmenter))
-    assert loaded.lora == segmenter.lora
+    assert update_of(loaded).settings == update_of(segmenter).settings
     with loaded.anchor():
         assert torch.equal(encoded(loaded), encoded(tiny_segmenter()))
     assert not any(parameter.requires_grad for parameter in loaded.parameters())
-    save_adapter(loaded, tmp_path / "again")
+    update_of(loaded).save(tmp_path / "again")
     again = tiny_segmenter()
     attach_adapter(again, tmp_path / "again", trainable=True)
     assert torch.equal(encoded(again), encoded(segmenter))
-    assert all(parameter.requires_grad for _, parameter in adapter_parameters(again))
+    assert all(parameter.requires_grad for parameter in update_of(again).parameters())
 
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_saved_adapter_loads_with_peft_alone(tmp_path: Path, target: str) -> None:
     segmenter = with_lora(target)
     train(segmenter)
-    save_adapter(segmenter, tmp_path / "adapter")
+    update_of(segmenter).save(tmp_path / "adapter")
     tiny_sam().save_pretrained(tmp_path / "base")
     network = PeftModel.from_pretrained(SamModel.from_pretrained(tmp_path / "base"), tmp_path / "adapter")
     box = torch.tensor([[5.0, 6, 40, 50], [9, 9, 60, 30]])
@@ -322,7 +269,7 @@ def test_saved_adapter_loads_with_peft_alone(tmp_path: Path, target: str) -> Non
 def test_saved_adapter_loads_in_a_process_without_this_package(tmp_path: Path) -> None:
     segmenter = with_lora("qv")
     train(segmenter)
-    save_adapter(segmenter, tmp_path / "adapter")
+    update_of(segmenter).save(tmp_path / "adapter")
     tiny_sam().save_pretrained(tmp_path / "base")
     torch.save((PIXELS, encoded(segmenter)), tmp_path / "expected.pt")
     script = """
@@ -340,9 +287,9 @@ assert not any(name.split(".")[0] == "wesam" for name in sys.modules)
 
 def test_saving_replaces_an_older_adapter_whole(tmp_path: Path) -> None:
     segmenter = with_lora()
-    save_adapter(segmenter, tmp_path / "adapter")
+    update_of(segmenter).save(tmp_path / "adapter")
     train(segmenter)
-    save_adapter(segmenter, tmp_path / "adapter")
+    update_of(segmenter).save(tmp_path / "adapter")
     loaded = tiny_segmenter()
     attach_adapter(loaded, tmp_path / "adapter")
     assert torch.equal(encoded(loaded), encoded(segmenter))
@@ -351,14 +298,14 @@ def test_saving_replaces_an_older_adapter_whole(tmp_path: Path) -> None:
 
 def test_a_save_that_fails_leaves_the_older_adapter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     segmenter = with_lora()
-    save_adapter(segmenter, tmp_path / "adapter")
+    update_of(segmenter).save(tmp_path / "adapter")
 
     def fail(*args: object, **kwargs: object) -> None:
         raise OSError("disk full")
 
-    monkeypatch.setattr(segmenter.network, "save_pretrained", fail)
+    monkeypatch.setattr("wesam.updates.lora.save_file", fail)
     with pytest.raises(OSError, match="disk full"):
-        save_adapter(segmenter, tmp_path / "adapter")
+        update_of(segmenter).save(tmp_path / "adapter")
     attach_adapter(tiny_segmenter(), tmp_path / "adapter")
     assert [path.name for path in tmp_path.iterdir()] == ["adapter"]
 
@@ -366,11 +313,11 @@ def test_a_save_that_fails_leaves_the_older_adapter(tmp_path: Path, monkeypatch:
 def test_state_goes_out_and_comes_back() -> None:
     segmenter = with_lora()
     train(segmenter)
-    state, answer = adapter_state(segmenter), encoded(segmenter)
-    assert list(state) == [name for name, _ in adapter_parameters(segmenter)]
+    state, answer = update_of(segmenter).state(), encoded(segmenter)
+    assert list(state) == [name for name, _ in update_of(segmenter).tensors().items()]
     train(segmenter)  # the state is a copy, not a view
     assert not torch.equal(encoded(segmenter), answer)
-    load_adapter_state(segmenter, state)
+    update_of(segmenter).load(state)
     assert torch.equal(encoded(segmenter), answer)
 
 
@@ -378,9 +325,9 @@ def test_a_state_that_does_not_fit_changes_nothing() -> None:
     segmenter = with_lora(rank=4)
     train(segmenter)
     answer = encoded(segmenter)
-    for other in (adapter_state(with_lora(rank=2)), adapter_state(with_lora("all-linear")), {}):
+    for other in (update_of(with_lora(rank=2)).state(), update_of(with_lora("all-linear")).state(), {}):
         with pytest.raises(WesamError, match=r"does not fit tiny: tensor base_model.*expected .* got "):
-            load_adapter_state(segmenter, other)
+            update_of(segmenter).load(other)
     assert torch.equal(encoded(segmenter), answer)
 
 
@@ -389,14 +336,14 @@ def test_other_weights_for_a_while() -> None:
     train(student, 1)
     train(teacher, 4)
     own, expected = encoded(student), encoded(teacher)
-    addresses = [parameter.data_ptr() for _, parameter in adapter_parameters(student)]
+    addresses = [parameter.data_ptr() for parameter in update_of(student).parameters()]
     loss = loss_of(student)
-    with use_adapter_weights(student, adapter_state(teacher)):
+    with update_of(student).using(update_of(teacher).state()):
         inside = student.encode(PIXELS).pooled
     assert torch.equal(inside, expected)
     assert not inside.requires_grad
     assert torch.equal(encoded(student), own)
-    assert [parameter.data_ptr() for _, parameter in adapter_parameters(student)] == addresses
+    assert [parameter.data_ptr() for parameter in update_of(student).parameters()] == addresses
     # The graph made before the swap still holds the student's weights.
     for made_before, made_after in zip(
         gradients_of(student, loss), gradients_of(student, loss_of(student)), strict=True
@@ -413,18 +360,18 @@ def test_other_weights_under_the_callers_autocast() -> None:
     expected = encoded(teacher)
     with torch.autocast("cpu", torch.bfloat16):
         student.encode(PIXELS)
-        with use_adapter_weights(student, adapter_state(teacher)):
+        with update_of(student).using(update_of(teacher).state()):
             assert torch.equal(student.encode(PIXELS).pooled, expected)
         loss_of(student).backward()
-    assert all(parameter.grad is not None for _, parameter in adapter_parameters(student))
+    assert all(parameter.grad is not None for parameter in update_of(student).parameters())
 
 
 def test_own_weights_return_after_an_error() -> None:
     student = with_lora()
-    own = adapter_state(student)
-    with pytest.raises(RuntimeError, match="boom"), use_adapter_weights(student, adapter_state(with_lora())):
+    own = update_of(student).state()
+    with pytest.raises(RuntimeError, match="boom"), update_of(student).using(update_of(with_lora()).state()):
         raise RuntimeError("boom")
-    assert all(torch.equal(own[name], value) for name, value in adapter_state(student).items())
+    assert all(torch.equal(own[name], value) for name, value in update_of(student).state().items())
 
 
 def test_merging_gives_a_plain_model_and_leaves_the_segmenter() -> None:
@@ -443,7 +390,7 @@ def test_merging_gives_a_plain_model_and_leaves_the_segmenter() -> None:
 
 
 def _write(folder: Path, kind: str) -> None:
-    save_adapter(with_lora(), folder)
+    update_of(with_lora()).save(folder)
     config = json.loads((folder / "adapter_config.json").read_text())
     if kind == "no config":
         (folder / "adapter_config.json").unlink()
@@ -462,7 +409,7 @@ def _write(folder: Path, kind: str) -> None:
         config["target_modules"] = ["q_lin"]
         (folder / "adapter_config.json").write_text(json.dumps(config))
     elif kind == "other settings":
-        (folder / "lora_settings.json").write_text('{"rank": -1}')
+        (folder / "update.json").write_text('{"kind": "lora", "rank": -1}')
 
 
 @pytest.mark.parametrize(
@@ -475,7 +422,7 @@ def _write(folder: Path, kind: str) -> None:
         ("unknown method", r"adapter_config\.json: expected a peft configuration"),
         ("truncated weights", r"adapter_model\.safetensors: expected safetensors"),
         ("another network", r"adapter_config\.json: does not fit tiny"),
-        ("other settings", r"lora_settings\.json: expected settings"),
+        ("other settings", r"update\.json: expected settings"),
     ],
 )
 def test_folders_that_are_not_adapters(tmp_path: Path, kind: str, message: str) -> None:
@@ -494,32 +441,32 @@ def test_adapter_of_another_architecture_is_refused_by_name_and_shape(tmp_path: 
         **(config.vision_config.to_dict() | {"hidden_size": 48, "num_hidden_layers": 2})
     )
     wider = Segmenter(SamModel(config), name="wider")
-    add_lora(wider, LoraSettings(), seed=0)
-    save_adapter(wider, tmp_path / "adapter")
+    add_update(wider, LoraSettings(), seed=0)
+    update_of(wider).save(tmp_path / "adapter")
     segmenter = tiny_segmenter()
     with pytest.raises(WesamError, match=r"lora_A\.weight: expected \(4, 32\), got \(4, 48\)"):
         attach_adapter(segmenter, tmp_path / "adapter")
     assert isinstance(segmenter.network, SamModel)
     assert torch.equal(encoded(segmenter), encoded(tiny_segmenter()))
-    add_lora(segmenter, LoraSettings(), seed=0)  # and it is whole enough to be adapted
+    add_update(segmenter, LoraSettings(), seed=0)  # and it is whole enough to be adapted
 
 
 def test_one_adapter_at_a_time(tmp_path: Path) -> None:
     segmenter = with_lora()
-    save_adapter(segmenter, tmp_path / "adapter")
+    update_of(segmenter).save(tmp_path / "adapter")
     with pytest.raises(ValueError, match="without an adapter"):
-        add_lora(segmenter, LoraSettings(), seed=0)
+        add_update(segmenter, LoraSettings(), seed=0)
     with pytest.raises(ValueError, match="without an adapter"):
         attach_adapter(segmenter, tmp_path / "adapter")
     with pytest.raises(ValueError, match="with an adapter"):
-        save_adapter(tiny_segmenter(), tmp_path / "none")
+        update_of(tiny_segmenter()).save(tmp_path / "none")
 
 
 @pytest.mark.parametrize("target", ["qkv", "all-linear"])
 def test_an_adapter_on_other_weights_than_its_own_is_told(tmp_path: Path, target: str) -> None:
     segmenter = Segmenter(tiny_sam(), name="first")
-    add_lora(segmenter, LoraSettings.model_validate({"target": target}), seed=0)
-    save_adapter(segmenter, tmp_path / "adapter")
+    add_update(segmenter, LoraSettings.model_validate({"target": target}), seed=0)
+    update_of(segmenter).save(tmp_path / "adapter")
     with warnings.catch_warnings():
         warnings.simplefilter("error", WesamWarning)
         attach_adapter(tiny_segmenter(), tmp_path / "adapter")

@@ -28,7 +28,6 @@ from wesam.labels.images import read_sample
 from wesam.masks import Rle, encode_mask
 from wesam.models.segmenter import Segmenter
 from wesam.types import Instance, Sample
-from wesam.updates.lora import adapter_parameters
 
 Kind = TypeVar("Kind")
 
@@ -135,7 +134,7 @@ def network_masks(
         return [[prediction.rle for prediction in found] for found in sets]
 
     methods: dict[Method, list[list[Rle]]] = {}
-    adapted = bool(adapter_parameters(segmenter))
+    adapted = segmenter.update is not None
     if compare_source or not adapted:
         with segmenter.anchor():
             methods["source"] = masks()

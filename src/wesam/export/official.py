@@ -11,7 +11,7 @@ from wesam.errors import WesamError
 from wesam.models.families.shared import IMAGENET_MEAN, IMAGENET_STD
 from wesam.models.official import to_official
 from wesam.models.segmenter import Segmenter
-from wesam.updates.lora import merged_model
+from wesam.updates.update import merged_model
 
 
 def export_official(segmenter: Segmenter, out: str | Path, overwrite: bool = False) -> None:

@@ -11,7 +11,7 @@ from wesam.atomic import replaced_folder
 from wesam.errors import WesamError
 from wesam.models.segmenter import Segmenter
 from wesam.untrusted import read_json
-from wesam.updates.lora import merged_model
+from wesam.updates.update import merged_model
 
 # What is written, and so what may be written over.
 _FILES = frozenset({"config.json", "model.safetensors", "preprocessor_config.json"})

@@ -83,11 +83,3 @@ def averaged(parts: Sequence[Weights]) -> Weights:
     the product of the means is near the mean of the products.
     """
     return {name: torch.stack([part[name] for part in parts]).mean(0) for name in parts[0]}
-
-
-def scaled(weights: Weights, scale: float) -> Weights:
-    """The update ``scale * B A``: a point between the source model (0) and the adapted one (1).
-
-    For the layers that adapt, this is WiSE-FT's line in weight space (Wortsman et al. 2022, arXiv 2109.01903).
-    """
-    return {name: tensor * scale if "lora_B" in name else tensor for name, tensor in weights.items()}

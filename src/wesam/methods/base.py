@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from wesam.batches.batch import Batch
 from wesam.errors import WesamError
 from wesam.models.segmenter import Segmenter
-from wesam.updates.lora import adapter_state
+from wesam.updates.update import update_of
 
 
 class Objective(nn.Module, ABC):
@@ -38,8 +38,8 @@ class Objective(nn.Module, ABC):
         """Called after every optimiser step (an EMA teacher follows the student here)."""
 
     def result(self) -> dict[str, Tensor]:
-        """The adapter weights that a finished run hands to its user, by name."""
-        return adapter_state(self.segmenter)
+        """The state of the update that a finished run hands to its user, by name."""
+        return update_of(self.segmenter).state()
 
     def extra_state(self) -> dict[str, Tensor]:
         """What, beside the trained weights, a resumed run needs to go on unchanged."""

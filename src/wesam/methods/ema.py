@@ -10,11 +10,11 @@ from torch import Tensor, nn
 
 from wesam.errors import WesamError
 from wesam.models.segmenter import Segmenter
-from wesam.updates.lora import adapter_parameters, use_adapter_weights
+from wesam.updates.update import update_of
 
 
 class EmaAdapter(nn.Module):
-    """Exponential moving average of the adapter's weights (Tarvainen & Valpola 2017, arXiv 1703.01780).
+    """Exponential moving average of all that an update holds (Tarvainen & Valpola 2017, arXiv 1703.01780).
 
     The base network is shared, so a teacher costs the memory of an adapter. The average is held in buffers,
     so it moves between devices with the objective it is part of; they are left out of `state_dict`.
@@ -29,24 +29,27 @@ class EmaAdapter(nn.Module):
         self.decay = decay
         # Names of weights hold dots, which names of buffers must not.
         self._buffer_of: dict[str, str] = {}
-        for number, (name, parameter) in enumerate(adapter_parameters(segmenter)):
+        for number, (name, tensor) in enumerate(update_of(segmenter).tensors().items()):
             self._buffer_of[name] = f"average_{number}"
-            self.register_buffer(f"average_{number}", parameter.detach().clone(), persistent=False)
+            self.register_buffer(f"average_{number}", tensor.detach().clone(), persistent=False)
 
     def weights(self) -> dict[str, Tensor]:
-        """The averages themselves (no copies), under the names of `adapter_parameters`."""
+        """The averages themselves (no copies), under the names of the update's `tensors`."""
         return {name: self.get_buffer(buffer) for name, buffer in self._buffer_of.items()}
 
     def teaching(self, segmenter: Segmenter) -> AbstractContextManager[None]:
         """Within this context the segmenter runs, without gradients, on the averaged weights."""
-        return use_adapter_weights(segmenter, self.weights())
+        return update_of(segmenter).using(self.weights())
 
     @torch.no_grad()
     def update(self, segmenter: Segmenter) -> None:
         """``average <- decay * average + (1 - decay) * weights``."""
         averages = self.weights()
-        for name, parameter in adapter_parameters(segmenter):
-            averages[name].lerp_(parameter, 1 - self.decay)
+        for name, tensor in update_of(segmenter).tensors().items():
+            if tensor.is_floating_point():
+                averages[name].lerp_(tensor, 1 - self.decay)
+            else:  # a count, such as that of the batches whose statistics were taken
+                averages[name].copy_(tensor)
 
     def load(self, state: Mapping[str, Tensor]) -> None:
         """Takes back what `weights` gave.

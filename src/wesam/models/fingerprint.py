@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import astuple
 
 import torch
-from peft.tuners.lora import LoraLayer
 from torch import Tensor
 
 from wesam.models.segmenter import Segmenter
@@ -24,10 +23,9 @@ def fingerprint(segmenter: Segmenter) -> bytes:
 
 
 def source_fingerprint(segmenter: Segmenter) -> str:
-    """A hash of the source model's weights alone, with an adapter in place or not."""
+    """A hash of the weights alone of a network without an update."""
     total = hashlib.sha256()
-    weights = segmenter.base.state_dict().items()
-    _add(total, {name.replace(".base_layer.", "."): weight for name, weight in weights if "lora_" not in name})
+    _add(total, segmenter.network.state_dict())
     return total.hexdigest()
 
 
@@ -38,13 +36,8 @@ def _add(total: hashlib._Hash, weights: Mapping[str, Tensor]) -> None:
 
 
 def adapter_switches(segmenter: Segmenter) -> bytes:
-    """What decides beside its weights how an adapter acts: its scale, and whether it is on (`Segmenter.anchor`).
+    """What decides beside its weights how an update acts: its scale, and whether it is on (`Segmenter.anchor`).
 
-    Unlike the weights this takes no time to read. Empty without an adapter.
+    Unlike the weights this takes no time to read. Empty without an update.
     """
-    switches = [
-        f"{name} {sorted(module.scaling.items())} {module.active_adapters} {module.disable_adapters} {module.merged}\n"
-        for name, module in segmenter.named_modules()
-        if isinstance(module, LoraLayer)
-    ]
-    return "".join(switches).encode()
+    return b"" if segmenter.update is None else segmenter.update.switches().encode()

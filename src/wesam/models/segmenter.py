@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Collection, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import torch
-from peft import PeftModel
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
@@ -19,7 +18,6 @@ from wesam.types import MaskPrediction, MultimaskPrediction, Prompts
 if TYPE_CHECKING:
     from wesam.frames.input_format import InputFormat
     from wesam.models.family import Family
-    from wesam.updates.lora import LoraSettings
 
 Precision = Literal["fp32", "bf16", "fp16"]
 
@@ -27,6 +25,20 @@ _AUTOCAST = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float1
 # Cells of mask logits that one decoder chunk gives: 16 prompts for SAM's 256 x 256, 256 for 64 x 64. More than one
 # chunk means that a training step decodes twice (see `decode_chunk`), which is dearer than the memory it saves.
 _CHUNK_CELLS = 16 * 256 * 256
+
+
+class Learned(Protocol):
+    """What a segmenter must know of what learns in it (`updates.update.Update`)."""
+
+    @property
+    def renews(self) -> Collection[nn.Module]:
+        """Layers whose running statistics are renewed in training mode; those of all others stay."""
+
+    def off(self) -> AbstractContextManager[None]:
+        """Within this context the network is the source model, bit for bit."""
+
+    def switches(self) -> str:
+        """What, beside its weights, decides how it acts; it takes no time to ask."""
 
 
 class Segmenter(nn.Module):
@@ -44,8 +56,8 @@ class Segmenter(nn.Module):
         name: what the user asked for (hub id, path or bundled name); goes into run records.
         family: how networks of this kind are encoded and decoded.
         input: what the encoder reads.
-        network: the network, or the `PeftModel` around it once it has an adapter.
-        lora: the settings of the adapter where it was made by this package, else None.
+        network: the network; its layers carry the update where there is one.
+        update: what learns in it; None where nothing does.
         precision: what the encoder and the decoder compute in (autocast), whatever autocast the caller is
             in. Weights, prompt encoding and results are always float32: SAM's random positional frequencies
             turn the rounding of a bf16 coordinate into another place.
@@ -73,7 +85,7 @@ class Segmenter(nn.Module):
         self.family = family
         self.input: InputFormat = family.input_format(config, processor or {})
         self.network: Any = network.requires_grad_(False)
-        self.lora: LoraSettings | None = None
+        self.update: Learned | None = None
         self.name = name
         self.precision: Precision = precision
         self.decode_chunk = decode_chunk or max(1, _CHUNK_CELLS // self.input.grid**2)
@@ -88,11 +100,6 @@ class Segmenter(nn.Module):
         """Side m of the mask logits. The whole input maps onto them."""
         return self.input.grid
 
-    @property
-    def base(self) -> Any:
-        """The network itself; its layers carry the adapter where there is one."""
-        return self.network.get_base_model() if isinstance(self.network, PeftModel) else self.network
-
     def encode(self, pixels: Tensor) -> Features:
         """Features of a batch of images.
 
@@ -105,7 +112,7 @@ class Segmenter(nn.Module):
         if pixels.ndim != 4 or pixels.shape[1:] != (3, self.input_size, self.input_size):
             raise ValueError(f"expected pixels (B, 3, {self.input_size}, {self.input_size}), got {tuple(pixels.shape)}")
         with self._autocast(pixels.device):
-            features = self.family.encode(self.base, pixels)
+            features = self.family.encode(self.network, pixels)
         return features.float()
 
     def decode(self, features: Features, prompts: Prompts, image_index: Tensor) -> MaskPrediction:
@@ -150,7 +157,7 @@ class Segmenter(nn.Module):
         if prompts.masks is not None and prompts.masks.shape[1:] != (grid, grid):
             raise ValueError(f"expected mask prompts (N, {grid}, {grid}), got {tuple(prompts.masks.shape)}")
         if len(prompts) == 0:
-            outputs = self.family.outputs(self.base.config) if multimask else 1
+            outputs = self.family.outputs(self.network.config) if multimask else 1
             return features.pooled.new_zeros(0, outputs, grid, grid), features.pooled.new_zeros(0, outputs)
 
         groups = group_by_kind(prompts)
@@ -186,23 +193,21 @@ class Segmenter(nn.Module):
         self, features: Features, prompts: Prompts, image_index: Tensor, multimask: bool
     ) -> tuple[Tensor, Tensor]:
         with self._autocast(features.pooled.device):
-            logits, iou = self.family.decode(self.base, features, prompts, image_index, multimask)
+            logits, iou = self.family.decode(self.network, features, prompts, image_index, multimask)
         return logits.float(), iou.float()
 
-    @contextmanager
-    def anchor(self) -> Iterator[None]:
-        """Within this context the network is the pristine source model (the adapter is switched off)."""
-        if not isinstance(self.network, PeftModel):
-            yield
-            return
-        # peft's context ends with every adapter weight trainable, also those of an adapter loaded frozen.
-        trainable = [(weight, weight.requires_grad) for weight in self.network.parameters()]
-        try:
-            with self.network.disable_adapter():
-                yield
-        finally:
-            for weight, flag in trainable:
-                weight.requires_grad_(flag)
+    def anchor(self) -> AbstractContextManager[None]:
+        """Within this context the network is the pristine source model (the update is switched off)."""
+        return nullcontext() if self.update is None else self.update.off()
+
+    def train(self, mode: bool = True) -> Segmenter:
+        """As a module's, but running statistics are the source model's unless the update renews them."""
+        super().train(mode)
+        renewed = () if self.update is None else self.update.renews
+        for module in self.modules():
+            if isinstance(module, nn.modules.batchnorm._BatchNorm) and module not in renewed:
+                module.eval()
+        return self
 
     def _autocast(self, device: torch.device) -> torch.autocast:
         # The cache of cast weights is off: under it a cast made without gradients (the anchor, a teacher with

@@ -22,6 +22,7 @@ from wesam.prompts.weak_labels import PromptKind
 from wesam.training.guard import GuardSettings
 from wesam.types import ImageReading
 from wesam.updates.lora import LoraSettings
+from wesam.updates.registry import AnyUpdateSettings
 
 PAPER_WARMUP_STEPS = 250
 
@@ -37,7 +38,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "schedule": "constant",
         "warmup_steps": PAPER_WARMUP_STEPS,
         "max_gradient_norm": None,
-        "lora": {"target": "qv"},
+        "update": {"kind": "lora", "target": "qv"},
         "health": {"share": 0.0},
         "selection": {"rule": "last"},
         "objective": {
@@ -90,7 +91,7 @@ class RunConfig(BaseModel):
     automatic: AutomaticSettings = Field(default_factory=AutomaticSettings)
 
     objective: ObjectiveSettings = Field(default_factory=WesamSettings)
-    lora: LoraSettings = Field(default_factory=LoraSettings)
+    update: AnyUpdateSettings = Field(default_factory=LoraSettings, description="what learns")
     views: ViewSettings = Field(default_factory=ViewSettings)
 
     steps: int = Field(default=500, ge=1, description="optimiser steps (chosen here, docs/experiments)")
@@ -131,6 +132,15 @@ class RunConfig(BaseModel):
     trackers: tuple[str, ...] = Field(
         default=("tensorboard",), description="accelerate's trackers by name; metrics.jsonl is always written"
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_no_setting_that_is_gone(cls, values: Any) -> Any:
+        if isinstance(values, dict) and "lora" in values:
+            raise ValueError(
+                "lora: is now update, with kind: lora in it; lora.ranks is gone (all blocks have one rank)"
+            )
+        return values
 
     @field_validator("model")
     @classmethod

@@ -30,7 +30,7 @@ from wesam.training.progress import LossWindow, Notes, Progress
 from wesam.training.run_folder import RunFolder
 from wesam.training.watch import HealthWatch, Selection, unwatched
 from wesam.types import Sample
-from wesam.updates.lora import adapter_parameters, adapter_state, load_adapter_state, save_adapter
+from wesam.updates.update import update_of
 
 # How long other processes wait while one filters automatic prompts or measures health: with many images that may
 # take longer than the ten minutes after which NCCL gives up.
@@ -119,9 +119,10 @@ def train(
     selection, weights = (unwatched(objective.trainable), objective.result()) if watch is None else watch.finish()
     seconds = time.perf_counter() - began
 
-    load_adapter_state(segmenter, weights)
+    update = update_of(segmenter)
+    update.load(weights)
     if accelerator.is_main_process:
-        save_adapter(segmenter, folder.adapter)
+        update.save(folder.adapter)
         selection.write(folder.adapter)
     accelerator.wait_for_everyone()
     accelerator.end_training()
@@ -157,8 +158,10 @@ class _Loop:
         self.folder = folder
         self.notes = notes
         self.watch = watch
-        self.parameters = [parameter for _, parameter in adapter_parameters(self.segmenter)]
-        adam = torch.optim.Adam(self.parameters, lr=config.learning_rate, weight_decay=config.weight_decay)
+        self.update = update_of(self.segmenter)
+        self.parameters = self.update.parameters()
+        groups = [{"params": group.parameters, "rate": group.rate} for group in self.update.parameter_groups()]
+        adam = torch.optim.Adam(groups, lr=config.learning_rate)
         self.wrapped, self.optimiser = accelerator.prepare(objective, adam)
         self.memory = MemoryGuard(self.segmenter)
         self.guard = FiniteGuard(config.guard)
@@ -218,7 +221,7 @@ class _Loop:
             due = self.step % config.checkpoint_every == 0 or self.step == self.steps
             if due or measured or self.step % config.log_every == 0:
                 self.window.flush(self.step, rate)
-            if (measured or due) and not all_finite(adapter_state(self.segmenter)):
+            if (measured or due) and not all_finite(self.update.state()):
                 return self._go_back()
             if measured:
                 if self.watch is not None:
@@ -256,7 +259,8 @@ class _Loop:
         good = self.guard.judge(self.accelerator, losses, norm)
         if good or self.accelerator.scaler is not None:
             for group in self.optimiser.param_groups:
-                group["lr"] = rate
+                group["lr"] = rate * group["rate"]
+            self.update.decay(self.config.weight_decay)
             self.optimiser.step()
         self.optimiser.zero_grad()
         if good:
@@ -339,7 +343,7 @@ class _Loop:
             scaler = self.accelerator.scaler
             state = Checkpoint(
                 step=self.step,
-                adapter=adapter_state(self.segmenter),
+                adapter=self.update.state(),
                 optimiser=self.optimiser.state_dict(),
                 extra=self.objective.extra_state(),
                 scaler=scaler.state_dict() if scaler is not None else {},
@@ -361,7 +365,7 @@ class _Loop:
                 f"{newest}: expected {state.processes} process(es), with which this run was begun, got "
                 f"{self.accelerator.num_processes}"
             )
-        load_adapter_state(self.segmenter, state.adapter)
+        self.update.load(state.adapter, source=str(newest))
         self.objective.load_extra_state(state.extra)
         self.optimiser.load_state_dict(state.optimiser)
         self.optimiser.zero_grad()

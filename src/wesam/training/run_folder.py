@@ -128,6 +128,11 @@ class RunFolder:
 
     def _check_same_run(self, config: RunConfig) -> None:
         old = read_yaml(self.config)
+        if "lora" in old:
+            raise WesamError(
+                f"{self.config}: expected a run of this version of wesam, got one that an older version began; begin "
+                f"another in a new --out (an adapter that it has left can be used as it is)"
+            )
         new = config.model_dump(mode="json")
         changed = [
             f"{key} was {old.get(key)!r}, now {new.get(key)!r}"

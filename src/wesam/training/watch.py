@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from wesam.atomic import replaced_file
-from wesam.health.candidates import CandidateFolder, Weights, averaged, candidate_name, scaled
+from wesam.health.candidates import CandidateFolder, Weights, averaged, candidate_name
 from wesam.health.probe import VIEWS, HealthProbe, Signals, Split
 from wesam.health.selection import LAST_STEP, Candidate, choose, stalled
 from wesam.models.segmenter import Segmenter
 from wesam.training.config import RunConfig
 from wesam.training.memory import MemoryGuard
 from wesam.training.progress import Notes
-from wesam.updates.lora import use_adapter_weights
+from wesam.updates.update import update_of
 
 SELECTION_FILE = "selection.json"
 
@@ -81,6 +81,7 @@ class HealthWatch:
     ) -> None:
         self._config = config
         self._segmenter = segmenter
+        self._update = update_of(segmenter)
         self._split = split
         self._folder = folder
         self._notes = notes
@@ -109,7 +110,7 @@ class HealthWatch:
             WesamError: if an image cannot be read, or memory does not suffice for one image.
         """
         if step == 0:
-            weights = scaled(weights, 0.0)
+            weights = self._update.between(weights, 0.0)
         candidate = self._measured(candidate_name(step), step, weights)
         self._folder.add(candidate, weights)
         self.candidates = sorted([*self.candidates, candidate], key=lambda one: one.step)
@@ -136,7 +137,7 @@ class HealthWatch:
             made.append((self._measured(name, end, weights), weights))
         last_name = made[-1][0].name if made else f"step {end}"
         for scale in settings.scales:
-            smaller = scaled(weights, scale)
+            smaller = self._update.between(weights, scale)
             made.append((self._measured(f"{last_name}, its update times {scale:g}", end, smaller), smaller))
         candidates = [*self.candidates, *(candidate for candidate, _ in made)]
         choice = choose(candidates, settings)
@@ -149,7 +150,7 @@ class HealthWatch:
 
     def _measured(self, name: str, step: int, weights: Weights) -> Candidate:
         began = time.perf_counter()
-        with use_adapter_weights(self._segmenter, weights):
+        with self._update.using(weights):
             signals = self._memory.fit(
                 VIEWS,
                 lambda parts: self._probe.measure(self._segmenter, parts),

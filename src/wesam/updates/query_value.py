@@ -7,25 +7,26 @@ any other.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 
-def hold_query_value_structure(network: nn.Module) -> None:
-    """Keeps at zero, in training, what the two updates leave at zero in B. (Copies of the network lose this.)
+def hold_query_value_structure(factors: Iterable[Tensor]) -> None:
+    """Keeps at zero, in training, what the two updates leave at zero in B. (Copies of the factors lose this.)
 
     Gradients are masked rather than weights: a zero whose gradient is zero stays exactly zero under SGD,
     Adam and weight decay alike. Of A nothing need be held, since its gradient passes through B.
 
     Args:
-        network: one with LoRA factors of rank 2 r on fused query-key-value projections; r may differ between them.
+        factors: B of rank 2 r of fused query-key-value projections; r may differ between them.
     """
-    for name, factor in network.named_parameters():
-        if "lora_B" in name:
-            mask = _query_value_blocks(factor)
-            factor.register_hook(partial(_masked, mask))  # type: ignore[no-untyped-call]
+    for factor in factors:
+        mask = _query_value_blocks(factor)
+        factor.requires_grad_(True)  # a frozen tensor takes no hook
+        factor.register_hook(partial(_masked, mask))  # type: ignore[no-untyped-call]
 
 
 def _query_value_blocks(factor: Tensor) -> Tensor:

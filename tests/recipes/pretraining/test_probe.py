@@ -40,7 +40,7 @@ def test_it_scores_as_evaluation_does(pack: Path) -> None:
     samples, _ = load_samples(pack / "images", pack / "instances_test.json")
     test = probe.pack_scenes(pack)
     swap = embedding_swap(segmenter, samples)
-    found = [probe.evaluate(segmenter.base, test, swap=kind).miou for kind in ("right", "other", "zeros")]
+    found = [probe.evaluate(segmenter.network, test, swap=kind).miou for kind in ("right", "other", "zeros")]
     np.testing.assert_allclose(found, [100 * swap.own, 100 * swap.other, 100 * swap.zeros])
     assert len(set(found)) == 3
     scores = evaluate(segmenter, samples).methods
@@ -69,5 +69,5 @@ def test_the_recall_of_automatic_prompts_is_that_of_the_pack(pack: Path, tmp_pat
         score_prompts([i.rle for i in prompted.instances if i.rle], true_masks(sample))
         for prompted, sample in zip(found.samples, samples, strict=True)
     ]
-    recall = probe.automatic_recall(segmenter.base, probe.pack_scenes(pack))
+    recall = probe.automatic_recall(segmenter.network, probe.pack_scenes(pack))
     assert recall == pytest.approx(100 * PromptScore.total(scores).recall)
