@@ -89,7 +89,7 @@ def test_a_run_is_as_its_row_says(bench: Bench, arm: Arm, tmp_path: Path) -> Non
     assert config.steps == 2
     assert config.selection.rule == "best-healthy"
     assert config.health.every == 1
-    assert config.lora.target == ("qv" if arm is WESAM else config.lora.target)
+    assert config.update.target == ("qv" if arm is WESAM else config.update.target)
 
 
 def test_two_processes_share_the_images_of_a_step(bench: Bench, tmp_path: Path) -> None:

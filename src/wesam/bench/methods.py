@@ -56,7 +56,7 @@ CURVES = tuple(
 
 
 def _lora(name: str, **settings: Any) -> Arm:
-    return OURS.variant(name, {"lora": settings})
+    return OURS.variant(name, {"update": {"kind": "lora", **settings}})
 
 
 #: Table 9.

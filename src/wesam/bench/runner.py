@@ -33,7 +33,7 @@ from wesam.training.config import PAPER_WARMUP_STEPS, RunConfig, make_config
 from wesam.training.run_folder import RunFolder
 from wesam.types import Sample
 from wesam.updates.load import load_segmenter
-from wesam.updates.lora import load_adapter_state
+from wesam.updates.update import update_of
 
 RULE = "best-healthy"  # of every row that learns: see `health.selection`
 
@@ -148,7 +148,7 @@ def _scored(
     segmenter = load_segmenter(bench.model, done.adapter, device=bench.device)
 
     def scored(step: int, kinds: Sequence[ScoredPrompt]) -> dict[ScoredPrompt, Score]:
-        load_adapter_state(segmenter, passed.weights(step))
+        update_of(segmenter).load(passed.weights(step))
         return score(segmenter, target.test, kinds, cell.seed, step)
 
     selection = done.summary["selection"]
