@@ -128,7 +128,7 @@ def _damage(folder: Path, kind: str) -> None:
     elif kind == "truncated":
         weights.write_bytes(weights.read_bytes()[:1000])
     elif kind == "another type":
-        (folder / "config.json").write_text(json.dumps(config | {"model_type": "sam2"}))
+        (folder / "config.json").write_text(json.dumps(config | {"model_type": "vit"}))
     elif kind == "another shape":
         config["vision_config"]["hidden_size"] = 64
         (folder / "config.json").write_text(json.dumps(config))
@@ -145,7 +145,7 @@ def _damage(folder: Path, kind: str) -> None:
         ("adapter", "this is an adapter: name its source model as the model"),
         ("no weights", "expected a whole SAM"),
         ("truncated", "expected a whole SAM"),
-        ("another type", "expected a model of type sam, got sam2"),
+        ("another type", "expected a model of type edgetam, sam, sam2, sam3_tracker, sam_hq, got vit"),
         ("another shape", "expected a whole SAM"),
         ("missing tensor", r"1 tensors missing: vision_encoder\.neck\.conv1\.weight"),
     ],

@@ -74,20 +74,23 @@ def build_edgetam(config: EdgeTamConfig) -> EdgeTamModel:
         raise WesamError(f"backbone {config.vision_config.backbone_config.architecture}: {_NEEDS_TIMM}") from error
 
 
-def load_edgetam(folder: str | Path, dtype: torch.dtype = torch.float32) -> EdgeTamModel:
-    """The model of a folder in transformers' format, in evaluation mode.
+def load_edgetam(folder: str | Path, dtype: torch.dtype = torch.float32, local: bool = True) -> EdgeTamModel:
+    """The model of a folder in transformers' format, or of a hub id where it need not be local, in evaluation mode.
 
     Raises:
         WesamError: if there is no whole EdgeTAM, or its backbone needs timm and there is none.
+        OSError: if a hub id cannot be reached.
     """
     try:
-        config = _own_backbone(EdgeTamConfig.from_pretrained(folder, local_files_only=True))
+        config = _own_backbone(EdgeTamConfig.from_pretrained(folder, local_files_only=local))
         network, info = EdgeTamModel.from_pretrained(
-            folder, config=config, dtype=dtype, local_files_only=True, output_loading_info=True
+            folder, config=config, dtype=dtype, local_files_only=local, output_loading_info=True
         )
     except ImportError as error:
         raise WesamError(f"{folder}: {_NEEDS_TIMM}") from error
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        if isinstance(error, OSError) and not local:
+            raise
         raise WesamError(f"{folder}: expected a whole EdgeTAM, got: {error}") from error
     if info["missing_keys"]:
         missing = sorted(info["missing_keys"])

@@ -14,6 +14,10 @@ from wesam.types import Prompts
 # Parts of a network that an update may change.
 Target = Literal["attention", "linear", "norms", "encoder", "decoder"]
 
+# Which masks a prompt gets: "single" the mask of the decoder's single-mask token, always; "published" the one mask that
+# the published model gives, which may be another where that one is not stable (SAM 2); "several" K of them.
+Answer = Literal["single", "published", "several"]
+
 
 class Family(Protocol):
     """A kind of promptable network. It holds no weights: the network is passed in.
@@ -59,7 +63,7 @@ class Family(Protocol):
         """Features of pixels (B, 3, S, S), normalised and padded."""
 
     def decode(
-        self, network: Any, features: Features, prompts: Prompts, image_index: Tensor, multimask: bool
+        self, network: Any, features: Features, prompts: Prompts, image_index: Tensor, answer: Answer
     ) -> tuple[Tensor, Tensor]:
         """The masks of n prompts that all hold the same parts (box, as many points, mask).
 
@@ -68,7 +72,7 @@ class Family(Protocol):
             features: of `encode`, B images.
             prompts: in the input frame.
             image_index: (n,) int64, which of the B images each prompt belongs to.
-            multimask: whether each prompt gets `outputs` masks, or one.
+            answer: which masks a prompt gets.
 
         Returns:
             logits (n, K, m, m) over the whole input, and the predicted IoU (n, K).

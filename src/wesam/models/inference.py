@@ -27,14 +27,16 @@ _PIXELS_AT_ONCE = 2**24
 
 @contextmanager
 def inference(segmenter: Segmenter) -> Iterator[None]:
-    """Within this context the segmenter is in evaluation mode and without gradients."""
-    training = segmenter.training
+    """Within this context the segmenter is in evaluation mode, without gradients, and answers as it was published."""
+    training, as_published = segmenter.training, segmenter.as_published
     segmenter.eval()
+    segmenter.as_published = True
     try:
         with torch.no_grad():
             yield
     finally:
         segmenter.train(training)
+        segmenter.as_published = as_published
 
 
 def encode_view(segmenter: Segmenter, image: NDArray[np.uint8], geometry: Geometry) -> Features:

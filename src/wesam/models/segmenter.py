@@ -17,7 +17,7 @@ from wesam.types import MaskPrediction, MultimaskPrediction, Prompts
 
 if TYPE_CHECKING:
     from wesam.frames.input_format import InputFormat
-    from wesam.models.family import Family
+    from wesam.models.family import Answer, Family
 
 Precision = Literal["fp32", "bf16", "fp16"]
 
@@ -61,6 +61,8 @@ class Segmenter(nn.Module):
         precision: what the encoder and the decoder compute in (autocast), whatever autocast the caller is
             in. Weights, prompt encoding and results are always float32: SAM's random positional frequencies
             turn the rounding of a bf16 coordinate into another place.
+        as_published: whether the one mask of a prompt is the one that the published model gives, or always that of
+            the single-mask token, so that anchor, teacher and student answer with the same. `models.inference` sets it.
         decode_chunk: how many prompts the decoder runs at once. Where gradients flow, only one chunk's
             intermediate values are kept and the others are computed again in the backward pass.
 
@@ -88,6 +90,7 @@ class Segmenter(nn.Module):
         self.update: Learned | None = None
         self.name = name
         self.precision: Precision = precision
+        self.as_published = False
         self.decode_chunk = decode_chunk or max(1, _CHUNK_CELLS // self.input.grid**2)
 
     @property
@@ -116,7 +119,7 @@ class Segmenter(nn.Module):
         return features.float()
 
     def decode(self, features: Features, prompts: Prompts, image_index: Tensor) -> MaskPrediction:
-        """One mask for each prompt (the family's single-mask output), in the order of the prompts.
+        """One mask for each prompt, in the order of the prompts: see `as_published`.
 
         Prompts of several images go in one call, and run in chunks of bounded memory: an image with one
         instance and one with 400 share a batch.
@@ -133,7 +136,7 @@ class Segmenter(nn.Module):
             ValueError: if `image_index` or the mask prompts have another shape than the contract says.
             WesamError: if a prompt has neither box nor points nor mask.
         """
-        logits, iou = self._decode(features, prompts, image_index, multimask=False)
+        logits, iou = self._decode(features, prompts, image_index, "published" if self.as_published else "single")
         return MaskPrediction(logits[:, 0], iou[:, 0])
 
     def decode_multimask(self, features: Features, prompts: Prompts, image_index: Tensor) -> MultimaskPrediction:
@@ -145,26 +148,26 @@ class Segmenter(nn.Module):
         Returns:
             logits (N, K, m, m) over the whole input, and the predicted IoU (N, K).
         """
-        return MultimaskPrediction(*self._decode(features, prompts, image_index, multimask=True))
+        return MultimaskPrediction(*self._decode(features, prompts, image_index, "several"))
 
     def _decode(
-        self, features: Features, prompts: Prompts, image_index: Tensor, multimask: bool
+        self, features: Features, prompts: Prompts, image_index: Tensor, answer: Answer
     ) -> tuple[Tensor, Tensor]:
-        """(N, K, m, m) logits and (N, K) predicted IoU; K is 1 unless `multimask`."""
+        """(N, K, m, m) logits and (N, K) predicted IoU; K is 1 unless the answer is "several"."""
         grid = self.mask_grid
         if image_index.shape != (len(prompts),):
             raise ValueError(f"expected image_index ({len(prompts)},), got {tuple(image_index.shape)}")
         if prompts.masks is not None and prompts.masks.shape[1:] != (grid, grid):
             raise ValueError(f"expected mask prompts (N, {grid}, {grid}), got {tuple(prompts.masks.shape)}")
         if len(prompts) == 0:
-            outputs = self.family.outputs(self.network.config) if multimask else 1
+            outputs = self.family.outputs(self.network.config) if answer == "several" else 1
             return features.pooled.new_zeros(0, outputs, grid, grid), features.pooled.new_zeros(0, outputs)
 
         groups = group_by_kind(prompts)
         parts = []
         for group in groups:
             index = image_index if len(groups) == 1 else image_index[group.rows]
-            parts += self._decode_group(features, group.prompts, index, multimask)
+            parts += self._decode_group(features, group.prompts, index, answer)
         logits, iou = torch.cat([part[0] for part in parts]), torch.cat([part[1] for part in parts])
         if len(groups) == 1:
             return logits, iou
@@ -172,7 +175,7 @@ class Segmenter(nn.Module):
         return logits[order], iou[order]
 
     def _decode_group(
-        self, features: Features, prompts: Prompts, image_index: Tensor, multimask: bool
+        self, features: Features, prompts: Prompts, image_index: Tensor, answer: Answer
     ) -> list[tuple[Tensor, Tensor]]:
         """(n, K, m, m) logits and (n, K) IoU of each chunk of prompts that all are of one kind."""
         chunks = range(0, len(prompts), self.decode_chunk)
@@ -180,7 +183,7 @@ class Segmenter(nn.Module):
         parts = []
         for start in chunks:
             rows = slice(start, start + self.decode_chunk)
-            arguments = (features, prompts[rows], image_index[rows], multimask)
+            arguments = (features, prompts[rows], image_index[rows], answer)
             parts.append(
                 # The decoders draw no random numbers: keeping their state would only cost a host sync.
                 checkpoint(self._decode_chunk, *arguments, use_reentrant=False, preserve_rng_state=False)
@@ -190,10 +193,10 @@ class Segmenter(nn.Module):
         return parts
 
     def _decode_chunk(
-        self, features: Features, prompts: Prompts, image_index: Tensor, multimask: bool
+        self, features: Features, prompts: Prompts, image_index: Tensor, answer: Answer
     ) -> tuple[Tensor, Tensor]:
         with self._autocast(features.pooled.device):
-            logits, iou = self.family.decode(self.network, features, prompts, image_index, multimask)
+            logits, iou = self.family.decode(self.network, features, prompts, image_index, answer)
         return logits.float(), iou.float()
 
     def anchor(self) -> AbstractContextManager[None]:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from wesam.models.families.edgetam import EdgeTam
 from wesam.models.families.sam import Sam
+from wesam.models.families.sam2 import Sam2
+from wesam.models.families.sam3_tracker import Sam3Tracker
+from wesam.models.families.sam_hq import SamHq
 from wesam.models.family import Family
 
 _FAMILIES: dict[str, Family] = {}
@@ -24,5 +28,5 @@ def family_names() -> list[str]:
     return sorted({family.model_type for family in _FAMILIES.values()})
 
 
-for _family in (Sam(),):
+for _family in (Sam(), SamHq(), Sam2(), EdgeTam(), Sam3Tracker()):
     register(_family)

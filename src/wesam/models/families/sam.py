@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from wesam.frames.input_format import InputFormat
 from wesam.models.families.shared import IMAGENET_MEAN, IMAGENET_STD, embed_prompts, load_pretrained, pixel_statistics
-from wesam.models.family import Target
+from wesam.models.family import Answer, Target
 from wesam.models.features import Features
 from wesam.types import Prompts
 
@@ -45,7 +45,7 @@ class Sam:
         return Features(network.vision_encoder(pixels).last_hidden_state)
 
     def decode(
-        self, network: Any, features: Features, prompts: Prompts, image_index: Tensor, multimask: bool
+        self, network: Any, features: Features, prompts: Prompts, image_index: Tensor, answer: Answer
     ) -> tuple[Tensor, Tensor]:
         embedded = embed_prompts(network, prompts)
         logits, iou = network.mask_decoder(
@@ -53,6 +53,6 @@ class Sam:
             image_positional_embeddings=embedded.position,
             sparse_prompt_embeddings=embedded.sparse,
             dense_prompt_embeddings=embedded.dense,
-            multimask_output=multimask,
+            multimask_output=answer == "several",
         )
         return logits[:, 0], iou[:, 0]

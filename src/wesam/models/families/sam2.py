@@ -1,0 +1,126 @@
+"""SAM 2 and 2.1 (Ravi et al. 2024, arXiv 2408.00714) on single images, over transformers' `Sam2Model`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from wesam.frames.input_format import InputFormat
+from wesam.models.families.shared import IMAGENET_MEAN, IMAGENET_STD, embed_prompts, load_pretrained, pixel_statistics
+from wesam.models.family import Answer, Target
+from wesam.models.features import Features
+from wesam.types import NOT_A_POINT, Prompts
+
+_BLOCK = r"vision_encoder\.backbone\.blocks\.\d+"
+
+
+class Sam2:
+    """The image part; what SAM 2 holds for videos (memory) is left out.
+
+    `Features.extra` are the maps at 4 and 2 times the resolution, as the decoder adds them.
+    """
+
+    model_type = "sam2"
+    also: tuple[str, ...] = ("sam2_video",)  # the publisher's folders say this of the same files
+    block = _BLOCK
+    targets: Mapping[Target, str] = {
+        "attention": rf"{_BLOCK}\.attn\.qkv",
+        "linear": rf"{_BLOCK}\.(attn\.(qkv|proj)|mlp\.proj_(in|out)|proj)",
+        "norms": rf"{_BLOCK}\.layer_norm[12]",
+        "encoder": r"vision_encoder\..*",
+        "decoder": r"mask_decoder\..*",
+    }
+
+    def load(self, source: str, local: bool) -> nn.Module:
+        from transformers import Sam2Model
+
+        network = load_pretrained(Sam2Model, source, local)
+        _mend_pooling(network)
+        return network
+
+    def input_format(self, config: Any, processor: Mapping[str, Any]) -> InputFormat:
+        return stretched_input(config, *pixel_statistics(processor, IMAGENET_MEAN, IMAGENET_STD))
+
+    def outputs(self, config: Any) -> int:
+        return int(config.mask_decoder_config.num_multimask_outputs)
+
+    def encode(self, network: Any, pixels: Tensor) -> Features:
+        return high_resolution_features(network, pixels)
+
+    def decode(
+        self, network: Any, features: Features, prompts: Prompts, image_index: Tensor, answer: Answer
+    ) -> tuple[Tensor, Tensor]:
+        return decode_high_resolution(network, features, prompts, image_index, answer)
+
+
+def _mend_pooling(network: Any) -> None:
+    """Keeps transformers from dividing by zero in a block that both pools and attends to the whole map.
+
+    The whole map as one window is the same. The published models have no such block.
+    """
+    backbone = network.vision_encoder.backbone
+    side = backbone.config.image_size[0] // backbone.config.patch_stride[0]
+    for block in backbone.blocks:
+        if block.query_stride:
+            block.window_size = block.window_size or side
+            side //= block.query_stride[0]
+
+
+def stretched_input(config: Any, mean: Any, std: Any) -> InputFormat:
+    """The input of SAM 2 and what follows it: both sides are scaled to the size."""
+    prompts = config.prompt_encoder_config
+    return InputFormat(prompts.image_size, 4 * (prompts.image_size // prompts.patch_size), mean, std, "stretch")
+
+
+def high_resolution_features(network: Any, pixels: Tensor) -> Features:
+    """What `get_image_embeddings` computes, with gradients: the coarse map, and the two finer ones beside it."""
+    maps = list(network.vision_encoder(pixels).fpn_hidden_states)
+    maps[0] = network.mask_decoder.conv_s0(maps[0])
+    maps[1] = network.mask_decoder.conv_s1(maps[1])
+    maps[-1] = maps[-1] + network.no_memory_embedding.view(1, -1, 1, 1)
+    fine, middle, coarse = maps[: len(network.backbone_feature_sizes)]
+    return Features(coarse, (fine, middle))
+
+
+def decode_high_resolution(
+    network: Any, features: Features, prompts: Prompts, image_index: Tensor, answer: Answer
+) -> tuple[Tensor, Tensor]:
+    """`Family.decode` of SAM 2 and what follows it."""
+    if prompts.boxes is None and prompts.points is None and prompts.masks is not None:
+        # As transformers has it: beside a mask alone stands a point that is none.
+        nowhere = prompts.masks.new_zeros(len(prompts), 1, 2)
+        none = torch.full((len(prompts), 1), NOT_A_POINT, device=nowhere.device)
+        prompts = Prompts(points=nowhere, point_labels=none, masks=prompts.masks)
+    embedded = embed_prompts(network, prompts)
+    chosen = features[image_index]
+    with _single_token(network.mask_decoder) if answer == "single" else nullcontext():
+        logits, iou, _, _ = network.mask_decoder(
+            image_embeddings=chosen.pooled,
+            image_positional_embeddings=embedded.position,
+            sparse_prompt_embeddings=embedded.sparse,
+            dense_prompt_embeddings=embedded.dense,
+            multimask_output=answer == "several",
+            high_resolution_features=list(chosen.extra),
+        )
+    return logits[:, 0], iou[:, 0]
+
+
+@contextmanager
+def _single_token(decoder: nn.Module) -> Iterator[None]:
+    """Keeps the decoder from answering with the best of several masks where its single mask is not stable.
+
+    In evaluation mode alone SAM 2 does so: a teacher and a student would answer with different tokens.
+    """
+    switch = "dynamic_multimask_via_stability"
+    parts = [(part, vars(part)[switch]) for part in decoder.modules() if switch in vars(part)]
+    try:
+        for part, _ in parts:
+            setattr(part, switch, False)
+        yield
+    finally:
+        for part, own in parts:
+            setattr(part, switch, own)

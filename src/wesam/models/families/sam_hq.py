@@ -1,0 +1,49 @@
+"""SAM-HQ (Ke et al. 2023, arXiv 2306.01567) over transformers' `SamHQModel`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor, nn
+
+from wesam.models.families.sam import Sam
+from wesam.models.families.shared import embed_prompts, load_pretrained
+from wesam.models.family import Answer
+from wesam.models.features import Features
+from wesam.types import Prompts
+
+
+class SamHq(Sam):
+    """SAM's encoder, and a decoder with one more token, whose mask is added to each of SAM's.
+
+    `Features.extra` is the encoder's first intermediate map (B, g, g, width), which that token's mask is drawn from.
+    Where several masks are wanted they come by falling predicted IoU.
+    """
+
+    model_type = "sam_hq"
+    also: tuple[str, ...] = ()
+
+    def load(self, source: str, local: bool) -> nn.Module:
+        from transformers import SamHQModel
+
+        return load_pretrained(SamHQModel, source, local)
+
+    def encode(self, network: Any, pixels: Tensor) -> Features:
+        output = network.vision_encoder(pixels)
+        return Features(output.last_hidden_state, tuple(output.intermediate_embeddings[:1]))
+
+    def decode(
+        self, network: Any, features: Features, prompts: Prompts, image_index: Tensor, answer: Answer
+    ) -> tuple[Tensor, Tensor]:
+        embedded = embed_prompts(network, prompts)
+        chosen = features[image_index]
+        logits, iou = network.mask_decoder(
+            image_embeddings=chosen.pooled,
+            image_positional_embeddings=embedded.position,
+            sparse_prompt_embeddings=embedded.sparse,
+            dense_prompt_embeddings=embedded.dense,
+            multimask_output=answer == "several",
+            hq_token_only=False,
+            intermediate_embeddings=list(chosen.extra),
+        )
+        return logits[:, 0], iou[:, 0]
