@@ -26,7 +26,7 @@ from torch.profiler import ProfilerActivity, profile, record_function
 from transformers import SamConfig, SamModel
 
 from wesam.batches.batch import Batch
-from wesam.methods.wesam import WesamObjective, WesamSettings
+from wesam.methods.wesam import Wesam, WesamSettings
 from wesam.models.segmenter import Segmenter
 from wesam.types import Prompts
 from wesam.updates.load import load_segmenter
@@ -34,7 +34,7 @@ from wesam.updates.lora import LoraSettings
 from wesam.updates.update import add_update, update_of
 
 # "wesam" are the paper's losses and teacher, as the plain loop has them; "default" is what the package does.
-ARMS = ("plain", "wesam", "wesam-cached", "wesam-bf16", "wesam-bf16-cached", "default", "default-single")
+ARMS = ("plain", "wesam", "wesam-cached", "wesam-bf16", "wesam-bf16-cached", "default")
 
 
 def make_segmenter(model: str, precision: str, device: str) -> Segmenter:
@@ -67,42 +67,43 @@ def make_batch(segmenter: Segmenter, images: int, instances: int, device: str) -
 
 
 class OurLoop:
-    """The package's objective and optimiser, as the training loop drives them."""
+    """The package's method and optimiser, as the training loop drives them."""
 
-    def __init__(self, segmenter: Segmenter, settings: WesamSettings) -> None:
-        self.objective = WesamObjective(segmenter, settings)
+    def __init__(self, segmenter: Segmenter, settings: WesamSettings, cached: bool) -> None:
+        self.method = Wesam(segmenter, settings)
+        if not cached:
+            self.method.anchor.cache.max_bytes = 0
         self.parameters = update_of(segmenter).parameters()
         self.optimiser = torch.optim.Adam(self.parameters, lr=1e-4, weight_decay=1e-4)
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
         with record_function("forward"):
-            losses = self.objective(batch)
+            losses = self.method(batch)
         with record_function("backward"):
             losses["total"].backward()
         with record_function("optimiser"):
             self.optimiser.step()
             self.optimiser.zero_grad()
-            self.objective.after_step()
+            self.method.after_step()
         return losses
 
 
 def settings_of(arm: str) -> WesamSettings:
     if arm.startswith("default"):
-        return WesamSettings(granularity="single" if "single" in arm else "label")
+        return WesamSettings()
     return WesamSettings(
-        teacher="shared",
-        contrastive_weight=1,
-        box_projection_weight=0,
-        box_clip=False,
-        granularity="single",
-        anchor_cache_mb=256 if "cached" in arm else 0,
+        as_published=True, teacher="shared", contrastive_weight=1, student_prompt_weight=0, box_projection_weight=0
     )
 
 
 def make_loop(arm: str, arguments: argparse.Namespace, instances: int) -> tuple[Any, Batch]:
     segmenter = make_segmenter(arguments.model, "bf16" if "bf16" in arm else "fp32", arguments.device)
     batch = make_batch(segmenter, arguments.images, instances, arguments.device)
-    loop = PlainLoop(segmenter) if arm == "plain" else OurLoop(segmenter, settings_of(arm))
+    loop = (
+        PlainLoop(segmenter)
+        if arm == "plain"
+        else OurLoop(segmenter, settings_of(arm), "cached" in arm or "default" in arm)
+    )
     return loop, batch
 
 

@@ -60,7 +60,7 @@ def commands(model: str, data: Path, out: Path, steps: int, tile: int) -> dict[s
         "adapt": adapt("adapt"),
         "adapt, tiles": adapt("adapt-tiles", *tiles),
         "adapt, outlines": adapt("adapt-outlines", "--prompt", "mask"),
-        "adapt, supervised": adapt("adapt-supervised", "--set", "objective.name=supervised"),
+        "adapt, supervised": adapt("adapt-supervised", "--set", "method.name=supervised"),
         "evaluate": ["evaluate", *adapted, *given, "--out", str(out / "evaluate")],
         "evaluate, tiles": ["evaluate", *adapted, *given, "--out", str(out / "evaluate-tiles"), *tiles],
         "predict": ["predict", *adapted, *given, "--out", str(out / "predict")],

@@ -12,7 +12,9 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from wesam.training.config import PRESETS, RunConfig
+from wesam.methods.base import MethodSettings
+from wesam.methods.registry import method_names, settings_type
+from wesam.training.config import DEFAULT_METHOD, PRESETS, RunConfig
 from wesam.updates.registry import kinds
 from wesam.updates.settings import UpdateSettings
 
@@ -58,9 +60,8 @@ def _tables(model: type[BaseModel], prefix: str, title: str) -> Iterator[str]:
     rows, nested = [], []
     for name, field in model.model_fields.items():
         models = _models(field.annotation)
-        if models:
-            nested += [(inner, f"{prefix}{name}.") for inner in models]
-        else:
+        nested += [(inner, f"{prefix}{name}.") for inner in models]
+        if not models or field.default is None:
             rows.append(_row(f"{prefix}{name}", field))
     summary = (model.__doc__ or "").strip().splitlines()[0]
     yield f"### {title}\n\n{summary}\n\n" + _HEADER + "\n".join(rows)
@@ -84,6 +85,8 @@ def _models(annotation: Any) -> list[type[BaseModel]]:
     """The settings models that a field may hold."""
     if annotation is UpdateSettings:
         return list(kinds())
+    if annotation is MethodSettings:
+        return [settings_type(name) for name in sorted(method_names(), key=lambda name: name != DEFAULT_METHOD)]
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
     if get_origin(annotation) in (Annotated, Union, types.UnionType):
@@ -101,6 +104,8 @@ def _type_name(annotation: Any) -> str:
         return f"list of {_type_name(arguments[0])}" if Ellipsis in arguments else f"{_type_name(arguments[0])} × 2"
     if annotation is types.NoneType:
         return "`null`"
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return "block"
     return {"str": "text", "Path": "path", "int": "integer", "float": "number", "bool": "`true`, `false`"}.get(
         annotation.__name__, annotation.__name__
     )

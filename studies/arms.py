@@ -19,6 +19,7 @@ from wesam.adaptation import run
 from wesam.atomic import replaced_file
 from wesam.automatic.cache import CandidateCache
 from wesam.automatic.generate import automatic_prompts
+from wesam.automatic.settings import AutomaticSettings
 from wesam.errors import WesamError
 from wesam.evaluation.evaluate import evaluate
 from wesam.evaluation.scores import TRIVIAL_METHODS
@@ -139,7 +140,7 @@ class Bench:
                 "out": folder,
                 "prompt": prompt,
                 "seed": seed,
-                "objective": {"name": SUPERVISED if arm.supervised else "wesam"},
+                "method": {"name": SUPERVISED if arm.supervised else "wesam"},
                 "previews": 0,
                 "trackers": [],
             },
@@ -154,14 +155,15 @@ class Bench:
 
         A run without labels would take the pack's test images as well, and have an advantage.
         """
-        depends = [self.inputs, config.automatic.model_dump_json(), config.views.overlap]
+        automatic = config.automatic or AutomaticSettings()
+        depends = [self.inputs, automatic.model_dump_json(), config.views.overlap]
         path = folder.absolute() / f"prompts-{hashlib.sha256(json.dumps(depends).encode()).hexdigest()[:8]}.json"
         if not path.exists():
             samples, _ = load_samples(self.pack.images, self.pack.weak)
             segmenter = load_segmenter(self.model)
             kept = path.with_suffix("")
-            cache = CandidateCache(kept, segmenter, config.automatic.grid, config.views.tile, config.views.overlap)
-            automatic_prompts(segmenter, samples, cache, config.automatic).write(path)
+            cache = CandidateCache(kept, segmenter, automatic.grid, config.views.tile, config.views.overlap)
+            automatic_prompts(segmenter, samples, cache, automatic).write(path)
             shutil.rmtree(kept)
         return path
 

@@ -2,15 +2,14 @@
 
     python -m studies.compare --model wesam-tiny --out runs/compare --seed 0 --seed 1 --seed 2 \\
       --domain "nuclei: packs/nuclei tile=176" --domain "fog: packs/natural corruption=fog severity=5"
-    python -m studies.compare ... --arm wesam --arm "no anchor: objective.anchor_weight=0"
+    python -m studies.compare ... --arm wesam --arm "no anchor: method.anchor_weight=0"
 
 What the labels teach, from other labels than the pack's boxes (`prompts.simulated_set` lists what can be simulated):
 
     python -m studies.compare ... --arm wesam --arm "jitter 10: simulate.box_jitter=0.1" \\
       --arm "wrong 30: simulate.wrong=0.3" --arm "missing 30: simulate.missing=0.3"
     python -m studies.compare ... --set simulate.kind=point --set simulate.positives=1 \\
-      --set simulate.negatives=0 --arm "prompt alone" --arm "points: objective.point_weight=1" \\
-      --arm "no granularity: objective.granularity=single"
+      --set simulate.negatives=0 --arm "prompt alone" --arm "points: method.point_weight=1"
 
 A pack is a folder with `images/`, `weak_train.json` (boxes alone), `instances_train.json` (masks of the same images,
 for the supervised arm and for simulated labels) and `instances_test.json` (masks, for scoring only). Every arm sees the

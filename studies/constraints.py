@@ -34,18 +34,15 @@ _LABELS: dict[str, tuple[str, ...]] = {
     "mask": ("simulate.kind=mask",),
     AUTOMATIC: (),
 }
-_NO_PROJECTION = ("without projection", "objective.box_projection_weight=0")
-_CLIP = ("with clip", "objective.box_clip=true")
-_POINTS = ("with point loss", "objective.point_weight=1")
-_COARSE = ("with coarse loss", "objective.coarse_weight=1")
-_NO_GRANULARITY = ("without granularity", "objective.granularity=single")
-# Only what a label can feel: clicks alone have no box to project on, and a mask prompt no granularity to choose.
+_NO_PROJECTION = ("without projection", "method.box_projection_weight=0")
+_POINTS = ("with point loss", "method.point_weight=1")
+# Only what a label can feel: clicks alone have no box to project on.
 _CHANGES: dict[str, tuple[tuple[str, str], ...]] = {
-    "box": (_NO_PROJECTION, _CLIP, _NO_GRANULARITY),
-    "point": (_POINTS, _NO_GRANULARITY),
-    "1 point": (_POINTS, _NO_GRANULARITY),
-    "mask": (_NO_PROJECTION, _CLIP, _COARSE),
-    AUTOMATIC: (_NO_PROJECTION, _CLIP, _NO_GRANULARITY),
+    "box": (_NO_PROJECTION,),
+    "point": (_POINTS,),
+    "1 point": (_POINTS,),
+    "mask": (_NO_PROJECTION,),
+    AUTOMATIC: (_NO_PROJECTION,),
 }
 ARMS: dict[str, tuple[Arm, ...]] = {
     label: (

@@ -33,7 +33,7 @@ CASES = {
 def run(case: str, model: Path, image_set: ImageSet, out: Path) -> dict[str, Any]:
     """Losses by name over the steps, and the mIoU of source and adapted model."""
     prompt, method, preset = CASES[case]
-    settings: dict[str, Any] = {"objective": {"name": method}} if method != "wesam" else {}
+    settings: dict[str, Any] = {"method": {"name": method}, "selection": {"rule": "last"}} if method != "wesam" else {}
     # Masks that are learned from, or images without labels, are none to score on.
     apart = method == "supervised" or prompt == "automatic"
     labels = {"box": image_set.boxes, "automatic": None}.get(prompt, image_set.masks)

@@ -24,7 +24,7 @@ class _ReachedTrainingError(Exception):
 def given_to_training(
     image_set: ImageSet, model: Path, out: Path, monkeypatch: pytest.MonkeyPatch, **settings: Any
 ) -> tuple[Sequence[Sample], Sequence[Sample] | None]:
-    def stop(config: object, accelerator: object, objective: object, *given: Any) -> None:
+    def stop(config: object, accelerator: object, method: object, *given: Any) -> None:
         samples, _, masks, *_ = given
         raise _ReachedTrainingError(samples, masks)
 
@@ -43,42 +43,42 @@ def carried(instance: Instance) -> list[str]:
 @pytest.mark.parametrize(
     ("prompt", "parts"), [("auto", ["box"]), ("box", ["box"]), ("point", ["points"]), ("mask", ["rle"])]
 )
-@pytest.mark.parametrize("objective", ["wesam", "supervised"])
+@pytest.mark.parametrize("method", ["wesam", "supervised"])
 def test_a_run_prompts_with_the_kind_asked_for(
     image_set: ImageSet,
     model_folder: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    objective: str,
+    method: str,
     prompt: str,
     parts: list[str],
 ) -> None:
-    settings = {"objective": {"name": objective}, "prompt": prompt}
+    settings = {"method": {"name": method}, "prompt": prompt}
     weak, masks = given_to_training(image_set, model_folder, tmp_path / "run", monkeypatch, **settings)
     labelled, _ = load_samples(image_set.images, image_set.masks)
     assert [carried(instance) for sample in weak for instance in sample.instances] == [parts] * 15
-    assert masks == (labelled if objective == "supervised" else None)
+    assert masks == (labelled if method == "supervised" else None)
 
 
 def test_outlines_are_given_as_they_are_but_never_the_mask_that_is_learned(
     image_set: ImageSet, model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The file's masks are labels to one objective and ground truth to the other."""
+    """The file's masks are labels to one method and ground truth to the other."""
     labelled, _ = load_samples(image_set.images, image_set.masks)
-    for objective in ("wesam", "supervised"):
-        settings = {"objective": {"name": objective}, "prompt": "mask"}
-        weak, _ = given_to_training(image_set, model_folder, tmp_path / objective, monkeypatch, **settings)
+    for method in ("wesam", "supervised"):
+        settings = {"method": {"name": method}, "prompt": "mask"}
+        weak, _ = given_to_training(image_set, model_folder, tmp_path / method, monkeypatch, **settings)
         same = [
             prompted.rle == given.rle
             for asked, sample in zip(weak, labelled, strict=True)
             for prompted, given in zip(asked.instances, sample.instances, strict=True)
         ]
-        assert all(same) if objective == "wesam" else not any(same)
+        assert all(same) if method == "wesam" else not any(same)
 
 
 @pytest.mark.parametrize(
     ("weight", "prompt", "idle"),
-    [("coarse_weight", "auto", True), ("coarse_weight", "mask", False), ("point_weight", "box", True)],
+    [("point_weight", "auto", True), ("point_weight", "point", False), ("point_weight", "box", True)],
 )
 def test_a_loss_on_labels_that_do_not_come_through_is_told(
     image_set: ImageSet,
@@ -92,11 +92,11 @@ def test_a_loss_on_labels_that_do_not_come_through_is_told(
     """A COCO file has a box beside each polygon, and the box alone prompts by default."""
     monkeypatch.setattr("wesam.adaptation.train", None)
     given = {"model": str(model_folder), "images": image_set.images, "labels": image_set.masks, "out": tmp_path / "run"}
-    settings = {"objective": {weight: 1.0}, "prompt": prompt, "device": "cpu", "trackers": ()}
+    settings = {"method": {weight: 1.0}, "prompt": prompt, "device": "cpu", "trackers": ()}
     told: list[str] = []
     with pytest.raises(TypeError):
         run(make_config({**given, **settings}), on_message=told.append)
-    assert any(f"objective.{weight} changes nothing" in line for line in told) is idle
+    assert any(f"method.{weight} changes nothing" in line for line in told) is idle
 
 
 def test_the_order_of_the_label_file_does_not_matter(image_set: ImageSet, model_folder: Path, tmp_path: Path) -> None:
@@ -126,7 +126,7 @@ def test_a_run_that_learns_from_masks_goes_on_with_the_same_ones(
     labels, out = tmp_path / "masks.json", tmp_path / "run"
     coco = json.loads(image_set.masks.read_text())
     labels.write_text(json.dumps(coco))
-    settings = {"objective": {"name": "supervised"}, "steps": 2, "device": "cpu", "trackers": (), "previews": 0}
+    settings = {"method": {"name": "supervised"}, "steps": 2, "device": "cpu", "trackers": (), "previews": 0}
     adapt(model_folder, image_set.images, labels, out, **settings)
     x, y, width, height = coco["annotations"][0]["bbox"]
     corners = [x, y, x + width, y, x + width, y + height, x, y + height]
@@ -144,7 +144,7 @@ def test_masks_are_never_learned_from_and_scored_with(image_set: ImageSet, model
             image_set.masks,
             tmp_path / "run",
             val_labels=image_set.masks,
-            objective={"name": "supervised"},
+            method={"name": "supervised"},
             device="cpu",
         )
     assert not (tmp_path / "run").exists()

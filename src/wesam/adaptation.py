@@ -16,8 +16,7 @@ from wesam.evaluation.scores import Evaluation
 from wesam.labels.check import load_samples
 from wesam.labels.problems import Problem
 from wesam.labels.summary import tiny_object_hint
-from wesam.methods.registry import build_objective
-from wesam.methods.wesam import WesamSettings
+from wesam.methods.registry import build_method
 from wesam.models.fingerprint import fingerprint
 from wesam.models.segmenter import Segmenter
 from wesam.prompts.weak_labels import weak_labels
@@ -72,7 +71,7 @@ def adapt(
         preset: "paper" for the paper's settings; None or "default" for ours.
         resume: go on with the run in `out`.
         on_progress: called every `log_every` steps.
-        settings: further fields of `RunConfig`, such as ``steps=1000`` or ``objective={"teacher": "shared"}``.
+        settings: further fields of `RunConfig`, such as ``steps=1000`` or ``method={"teacher": "shared"}``.
 
     Raises:
         WesamError: if a setting, the labels or the model cannot be used; nothing was done then.
@@ -121,21 +120,21 @@ def run(
     if hint is not None:
         tell(f"note: {hint}")
     add_update(segmenter, config.update, seed=config.seed)
-    objective = build_objective(config.objective, segmenter)
-    if objective.needs_masks and labelled is None:
-        raise WesamError(f"objective {config.objective.name}: expected labels with masks, got no labels")
+    method = build_method(config.method, segmenter)
+    if method.needs == "masks" and labelled is None:
+        raise WesamError(f"method {config.method.name}: expected labels with masks, got no labels")
     seen = {sample.id for sample in labelled or ()} & {sample.id for sample in validation or ()}
-    if seen and objective.needs_masks:
+    if seen and method.needs == "masks":
         raise WesamError(
-            f"val_labels: expected masks of images that objective {config.objective.name} does not learn from, got "
+            f"val_labels: expected masks of images that method {config.method.name} does not learn from, got "
             f"{min(seen)}, which is in labels too ({len(seen)} such images)"
         )
     if seen:
         tell(f"note: {len(seen)} of {len(validation or ())} images to score on are adapted to as well, without masks")
-    masks = [scorable(sample) for sample in labelled or ()] if objective.needs_masks else None
+    masks = [scorable(sample) for sample in labelled or ()] if method.needs == "masks" else None
     weak = _prompted(config, labelled or ()) if masks is None else _prompted_from_truth(config, masks)
     if labelled is not None:
-        for line in _idle_weights(config, weak):
+        for line in method.remarks(weak):
             tell(f"note: {line}")
     # Only now, when all that was given has proved usable, is anything written.
     with folder.writing():
@@ -149,14 +148,14 @@ def run(
         if accelerator.is_main_process:
             keep_same_inputs(folder.inputs, source, weak if masks is None else masks)
         accelerator.wait_for_everyone()
-        trained = train(config, accelerator, objective, weak, folder, masks, on_progress, tell)
+        trained = train(config, accelerator, method, weak, folder, masks, on_progress, tell)
         if not accelerator.is_main_process:
             return AdaptResult(folder.root, folder.adapter, {}, None)
         selection = trained.selection
         evaluation = _look_at_result(config, segmenter, weak, validation, folder, selection, tell)
         summary = {
             "model": config.model,
-            "objective": config.objective.name,
+            "method": config.method.name,
             "images": len(weak),
             "instances": sum(len(sample.instances) for sample in weak),
             "left_out": left_out,
@@ -174,22 +173,6 @@ def run(
         }
         folder.write_summary(summary)
         return AdaptResult(folder.root, folder.adapter, summary, evaluation)
-
-
-def _idle_weights(config: RunConfig, weak: Sequence[Sample]) -> list[str]:
-    """In words, losses on labels that are asked for where the labels that prompt are all of other kinds."""
-    if not isinstance(config.objective, WesamSettings):
-        return []
-    instances = [instance for sample in weak for instance in sample.instances]
-    losses = (
-        ("point_weight", config.objective.point_weight, "points", any(one.points for one in instances)),
-        ("coarse_weight", config.objective.coarse_weight, "masks", any(one.rle is not None for one in instances)),
-    )
-    return [
-        f"objective.{name} changes nothing, as --prompt {config.prompt} leaves no label with {kind}"
-        for name, weight, kind, there in losses
-        if weight > 0 and not there
-    ]
 
 
 def _prompted(config: RunConfig, samples: Sequence[Sample]) -> list[Sample]:

@@ -66,7 +66,7 @@ def test_what_changes_the_answer_is_asked_anew(
     elif change == "weights":
         torch.nn.init.constant_(patches.weight, 0.99)
     elif change == "grid":
-        grid = GridSettings(points_per_side=4, stability_offset=2.0)
+        grid = GridSettings(points_per_side=5)
     else:
         tile = 32
     cache(tmp_path, patches, grid, tile).get(sample)

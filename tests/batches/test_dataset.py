@@ -13,7 +13,7 @@ from tests.tiny import tiny_segmenter
 from wesam.batches import dataset as dataset_module
 from wesam.batches.batch import Batch
 from wesam.batches.dataset import TargetDataset, ViewItem, ViewSettings, collate
-from wesam.batches.photometric import PhotometricSettings
+from wesam.batches.photometric import Strength
 from wesam.batches.sampler import StepSampler
 from wesam.errors import WesamError
 from wesam.labels import images as images_module
@@ -22,14 +22,7 @@ from wesam.masks import encode_mask
 from wesam.models.segmenter import Segmenter
 from wesam.types import Instance, Sample
 
-CALM = PhotometricSettings(
-    posterize_probability=0,
-    equalize_probability=0,
-    sharpness_probability=0,
-    solarize_probability=0,
-    brightness_contrast_probability=0,
-    shadow_probability=0,
-)
+CALM: Strength = "off"
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +70,7 @@ def test_an_item_is_two_looks_at_one_geometry(samples: list[Sample], segmenter: 
     assert not item.weak[:, 32:].any()
     assert not item.strong[:, 32:].any()
     assert any(not torch.equal(data[epoch, 0].weak, data[epoch, 0].strong) for epoch in range(3))
-    calm = dataset(samples, segmenter, photometric=CALM.model_dump())[0, 0]
+    calm = dataset(samples, segmenter, photometric=CALM)[0, 0]
     assert torch.equal(calm.weak, calm.strong)
 
 

@@ -44,7 +44,7 @@ def test_check_and_adapt_take_every_format(name: str, tmp_path: Path, model_fold
     checked = wesam("check", *data)
     assert checked.exit_code == 0, checked.output
     assert "1 image" in checked.output
-    switches = [part for key in KNOWLEDGE for part in ("--set", f"objective.{key}")]
+    switches = [part for key in KNOWLEDGE for part in ("--set", f"method.{key}")]
     switches += ["--set", "previews=0", "--set", "trackers=[]"]
     out = tmp_path / "run"
     adapted = wesam("adapt", "--model", model_folder, *data, "--out", out, *FAST, *switches)

@@ -11,7 +11,7 @@ import torch
 from wesam import adaptation
 from wesam.batches import dataset
 from wesam.batches.batch import Batch
-from wesam.methods.wesam import WesamObjective
+from wesam.methods.wesam import Wesam
 
 
 def little_memory(mebibytes: int) -> None:
@@ -39,12 +39,12 @@ def images_not_kept() -> None:
 
 def not_finite(image: str | None, from_progress: float = 0.0) -> None:
     """The loss is NaN where an image is in the batch (None: whatever is), from a share of the run's steps on."""
-    forward = WesamObjective.forward
+    forward = Wesam.forward
 
-    def poisoned(self: WesamObjective, batch: Batch) -> dict[str, torch.Tensor]:
+    def poisoned(self: Wesam, batch: Batch) -> dict[str, torch.Tensor]:
         losses = forward(self, batch)
         if self.progress >= from_progress and (image is None or image in batch.sample_ids):
             losses["total"] = losses["total"] * math.nan
         return losses
 
-    WesamObjective.forward = poisoned  # type: ignore[method-assign]
+    Wesam.forward = poisoned  # type: ignore[method-assign]

@@ -159,18 +159,16 @@ labels: labels.json
 out: run
 steps: 700
 learning_rate: 1e-4
-schedule: cosine
 trackers: [tensorboard]
 prompt: auto
-objective:
+method:
   name: wesam
   teacher: ema
   ema_decay: 0.99
 update: {kind: lora, rank: 4, target: qkv}
 views:
   tile: 512
-  photometric: {shadow_depth: [0.1, 0.5]}
-guard: {bad_steps: 3}
+  photometric: strong
 """
 
 

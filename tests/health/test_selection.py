@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 import pytest
-from pydantic import ValidationError
 
 from wesam.health.selection import LAST_STEP, Candidate, SelectionSettings, choose, stalled
 from wesam.health.signals import SIGNAL_NAMES
@@ -34,7 +33,6 @@ def settings(**changes: object) -> SelectionSettings:
         ((0.5, 0.6, 0.7, 0.6), (), {"rule": "best"}, 2),
         ((0.5, 0.6, 0.6), (), {"rule": "best"}, 1),  # of equals the earlier: it is nearer to the source
         ((0.5, 0.4, 0.5), (), {"rule": "best"}, 0),
-        ((0.5, 0.51, 0.4), (), {"rule": "best", "least_gain": 0.02}, 0),
         ((0.5, math.nan, 0.6), (), {"rule": "best"}, 2),
         ((0.5, math.nan), (), {"rule": "best"}, 0),
         ((0.5, 0.6, 0.9), (1, 0.9, 0.3), {"rule": "best-healthy"}, 1),
@@ -51,10 +49,10 @@ def test_rules(flip, anchor, changes, index) -> None:
 
 
 def test_not_to_adapt_is_said_in_so_many_words() -> None:
-    found = choose(history(0.5, 0.4), settings(rule="best", least_gain=0.01))
+    found = choose(history(0.5, 0.4), settings(rule="best"))
     assert found.source
     assert found.reason.startswith(
-        "Do not adapt: no candidate raised flip_agreement by 0.01 above the source model's; the best, step 10, changed "
+        "Do not adapt: no candidate raised flip_agreement above the source model's; the best, step 10, changed "
         "it by -0.1000. The adapter changes nothing"
     )
     ill = choose(history(0.5, 0.4), settings(rule="last-healthy"))
@@ -81,18 +79,6 @@ def test_patience_counts_measurements_without_a_new_choice() -> None:
     assert stalled(history(0.5, 0.6, 0.5, 0.5), patient)
     assert stalled(history(0.5, 0.4, 0.3), patient)  # the source model stays the choice
     assert not stalled(history(0.5, 0.4, 0.3, 0.2), settings(rule="best"))
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"rule": "best", "scales": [0.0]},
-        {"rule": "best", "scales": [1.0]},
-    ],
-)
-def test_settings_that_mean_nothing_are_refused(changes) -> None:
-    with pytest.raises(ValidationError, match="expected"):
-        settings(**changes)
 
 
 def test_the_source_model_comes_first() -> None:

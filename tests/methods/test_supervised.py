@@ -5,19 +5,18 @@ import torch
 
 from tests.losses import oracles
 from tests.methods.scenes import adapted_segmenter, make_batch
-from wesam.methods.supervised import SupervisedObjective, SupervisedSettings
+from wesam.methods.supervised import Supervised, SupervisedSettings
 from wesam.updates.update import update_of
 
 
-@pytest.mark.parametrize("ignore_padding", [True, False])
-def test_equals_the_slow_formula_on_both_looks(ignore_padding: bool) -> None:
+def test_equals_the_slow_formula_on_both_views() -> None:
     batch, segmenter = make_batch((2, 1)), adapted_segmenter()
-    losses = SupervisedObjective(segmenter, SupervisedSettings(ignore_padding=ignore_padding))(batch)
+    losses = Supervised(segmenter, SupervisedSettings())(batch)
     assert batch.masks is not None
     per_image: list[float] = []
     for pixels in (batch.weak, batch.strong):
         for image, rows in ((0, [0, 1]), (1, [2])):
-            weight = batch.valid[image] if ignore_padding else None
+            weight = batch.valid[image]
             values = []
             for row in rows:
                 with torch.no_grad():
@@ -33,9 +32,9 @@ def test_equals_the_slow_formula_on_both_looks(ignore_padding: bool) -> None:
 
 def test_trains_the_adapter_alone() -> None:
     segmenter = adapted_segmenter()
-    objective = SupervisedObjective(segmenter, SupervisedSettings())
-    assert objective.needs_masks
-    losses = objective(make_batch())
+    method = Supervised(segmenter, SupervisedSettings())
+    assert method.needs == "masks"
+    losses = method(make_batch())
     losses["total"].backward()
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in update_of(segmenter).parameters())
     assert sum(p.grad is not None for p in segmenter.parameters()) == len(update_of(segmenter).parameters())
@@ -43,6 +42,6 @@ def test_trains_the_adapter_alone() -> None:
 
 
 def test_refuses_a_batch_without_masks() -> None:
-    objective = SupervisedObjective(adapted_segmenter(), SupervisedSettings())
+    method = Supervised(adapted_segmenter(), SupervisedSettings())
     with pytest.raises(ValueError, match="with masks"):
-        objective(replace(make_batch(), masks=None))
+        method(replace(make_batch(), masks=None))

@@ -13,8 +13,8 @@ from wesam.labels.check import load_samples
 
 
 def test_arms_name_what_they_change() -> None:
-    assert Arm.parse("no anchor: objective.anchor_weight=0 steps=3") == Arm(
-        "no anchor", ("objective.anchor_weight=0", "steps=3")
+    assert Arm.parse("no anchor: method.anchor_weight=0 steps=3") == Arm(
+        "no anchor", ("method.anchor_weight=0", "steps=3")
     )
     assert Arm.parse("wesam") == Arm("wesam", ())
     assert Arm.parse("supervised, long: steps=9").supervised

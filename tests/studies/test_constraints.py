@@ -12,11 +12,11 @@ from wesam.training.config import make_config
 
 def test_a_row_says_what_a_constraint_gains_over_the_source_model(bench: Bench) -> None:
     domain = Domain("blobs", bench.pack.images.parent)
-    arms = [ARMS["1 point"][1], ARMS["mask"][3]]
+    arms = [ARMS["1 point"][1], ARMS["mask"][1]]
     rows = ablate(domain, bench, arms, [0, 1])
     assert [(row["arm"], row["seed"], row["prompt"]) for row in rows] == [
         (arm, seed, prompt)
-        for arm in ("1 point with point loss", "mask with coarse loss")
+        for arm in ("1 point with point loss", "mask without projection")
         for seed in (0, 1)
         for prompt in ("box", "point")
     ]

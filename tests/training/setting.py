@@ -13,7 +13,7 @@ from tests.conftest import ImageSet
 from tests.tiny import tiny_segmenter
 from wesam.batches.batch import Batch
 from wesam.labels.check import load_samples
-from wesam.methods.base import Objective
+from wesam.methods.base import Losses, Method, MethodSettings
 from wesam.models.segmenter import Segmenter
 from wesam.training.config import make_config
 from wesam.training.loop import TrainResult, make_accelerator, train
@@ -24,17 +24,17 @@ from wesam.updates.update import add_update
 FAST = {"device": "cpu", "previews": 0, "warmup_steps": 2, "learning_rate": 1e-2, "trackers": []}
 
 
-class MeanFeature(Objective):
+class MeanFeature(Method):
     """Lowers the mean of the features; no prompt is looked at."""
 
-    def forward(self, batch: Batch) -> dict[str, torch.Tensor]:
+    def losses(self, batch: Batch) -> Losses:
         return {"total": self.segmenter.encode(batch.weak).pooled.mean((1, 2, 3)).mean()}
 
 
-class MeanLogit(Objective):
+class MeanLogit(Method):
     """Lowers the mean logit, each image weighing the same."""
 
-    def forward(self, batch: Batch) -> dict[str, torch.Tensor]:
+    def losses(self, batch: Batch) -> Losses:
         answer = self.segmenter.decode(self.segmenter.encode(batch.weak), batch.prompts, batch.image_index)
         of_image = [answer.logits[batch.image_index == image].mean() for image in range(len(batch))]
         return {"total": torch.stack(of_image).mean()}
@@ -47,7 +47,7 @@ class SmallRun:
     image_set: ImageSet
     out: Path
     settings: dict[str, Any] = field(default_factory=dict)
-    objective: type[Objective] = MeanLogit
+    learned: type[Method] = MeanLogit
     messages: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -58,7 +58,7 @@ class SmallRun:
         self.folder = RunFolder(self.config.out)
         self.segmenter: Segmenter = tiny_segmenter()
         add_update(self.segmenter, LoraSettings(), seed=0)
-        self.method = self.objective(self.segmenter)
+        self.method = self.learned(self.segmenter, MethodSettings(name="test"))
 
     def train(self) -> TrainResult:
         samples, _ = load_samples(self.config.images, self.config.labels)

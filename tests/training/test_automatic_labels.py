@@ -102,8 +102,8 @@ def test_says_so_where_nothing_survives(image_set: ImageSet, model_folder: Path,
 
 
 def test_masks_cannot_be_learned_from_without_labels(image_set: ImageSet, model_folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(WesamError, match="objective supervised: expected labels with masks, got no labels"):
-        run(image_set, model_folder, tmp_path / "run", objective={"name": "supervised"})
+    with pytest.raises(WesamError, match="method supervised: expected labels with masks, got no labels"):
+        run(image_set, model_folder, tmp_path / "run", method={"name": "supervised"})
     assert not (tmp_path / "run" / "config.yaml").exists()
 
 

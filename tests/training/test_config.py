@@ -6,6 +6,7 @@ import yaml
 
 from wesam.errors import WesamError
 from wesam.training.config import PRESETS, RunConfig, make_config
+from wesam.training.dropped import DROPPED
 from wesam.training.loop import learning_rate
 from wesam.types import ImageReading
 
@@ -15,8 +16,8 @@ BASE = {"model": "wesam-tiny", "images": "images", "labels": "labels.json", "out
 def test_unknown_settings_are_refused_by_name() -> None:
     with pytest.raises(WesamError, match=r"learning_rat: unknown setting \(got 0.1\)"):
         make_config({**BASE, "learning_rat": 0.1})
-    with pytest.raises(WesamError, match="objective.*teachr: unknown setting"):
-        make_config(BASE, overrides=["objective.name=wesam", "objective.teachr=ema"])
+    with pytest.raises(WesamError, match="method.*teachr: unknown setting"):
+        make_config(BASE, overrides=["method.name=wesam", "method.teachr=ema"])
 
 
 def test_missing_and_wrong_values_name_the_field() -> None:
@@ -37,32 +38,32 @@ def test_which_pages_and_bands_are_read_is_recorded() -> None:
 
 def test_later_sources_win(tmp_path: Path) -> None:
     file = tmp_path / "run.yaml"
-    file.write_text("preset: paper\nsteps: 700\nseed: 3\nobjective: {name: wesam, teacher: ema}\n")
+    file.write_text("preset: paper\nsteps: 700\nseed: 3\nmethod: {name: wesam, teacher: ema}\n")
     config = make_config({**BASE, "seed": 4}, file=file, overrides=["learning_rate=2e-4"])
     assert (config.steps, config.seed, config.learning_rate) == (700, 4, 2e-4)
     assert config.update.target == "qv"  # from the preset
-    assert config.objective.name == "wesam"
-    assert config.objective.teacher == "ema"  # the file over the preset
-    assert config.objective.ignore_padding is False  # the preset's neighbour of that key survives
+    assert config.method.name == "wesam"
+    assert config.method.teacher == "ema"  # the file over the preset
+    assert config.method.as_published  # the preset's neighbour of that key survives
 
 
 def test_another_objective_does_not_inherit_the_presets_settings() -> None:
-    config = make_config(BASE, preset="paper", overrides=["objective.name=supervised"])
-    assert config.objective.name == "supervised"
+    config = make_config(BASE, preset="paper", overrides=["method.name=supervised"])
+    assert config.method.name == "supervised"
 
 
 def test_settings_of_the_objective_survive_its_name(tmp_path: Path) -> None:
     file = tmp_path / "run.yaml"
-    file.write_text("objective: {focal_alpha: 0.6}\n")
-    config = make_config(BASE, file=file, overrides=["objective.name=supervised"])
-    assert (config.objective.name, config.objective.focal_alpha) == ("supervised", 0.6)
-    file.write_text("objective: {name: wesam, teacher: ema}\n")  # meant for another one
-    assert make_config(BASE, file=file, overrides=["objective.name=supervised"]).objective.name == "supervised"
+    file.write_text("method: {focal_alpha: 0.6}\n")
+    config = make_config(BASE, file=file, overrides=["method.name=supervised"])
+    assert (config.method.name, config.method.focal_alpha) == ("supervised", 0.6)
+    file.write_text("method: {name: wesam, teacher: ema}\n")  # meant for another one
+    assert make_config(BASE, file=file, overrides=["method.name=supervised"]).method.name == "supervised"
 
 
 @pytest.mark.parametrize("first", [True, False])
 def test_what_another_objective_does_not_know_is_refused_in_any_order(first: bool) -> None:
-    overrides = ["objective.name=supervised", "objective.no_such_thing=1"]
+    overrides = ["method.name=supervised", "method.no_such_thing=1"]
     with pytest.raises(WesamError, match="no_such_thing: unknown setting"):
         make_config(BASE, overrides=overrides if first else overrides[::-1])
 
@@ -101,7 +102,7 @@ def test_broken_config_files_are_named(tmp_path: Path, text: str, message: str) 
         "steps=!!int ''",
         "trackers=" + "[" * 1000,
         "x" + ".x" * 2000 + "=1",
-        "objective" + ".name" * 2000 + "=1",
+        "method" + ".name" * 2000 + "=1",
         "steps=&a [*a]",
     ],
 )
@@ -135,13 +136,46 @@ def test_warmup_must_end_within_the_run() -> None:
         make_config(BASE, overrides=["steps=100", "warmup_steps=250"])
 
 
-def test_learning_rate_warms_up_then_holds_or_falls() -> None:
-    constant = make_config(BASE, overrides=["steps=20", "warmup_steps=4", "learning_rate=1.0", "schedule=constant"])
-    assert [learning_rate(constant, step) for step in (0, 3, 4, 19)] == [0.25, 1.0, 1.0, 1.0]
-    cosine = make_config(BASE, overrides=["steps=20", "warmup_steps=4", "learning_rate=1.0", "schedule=cosine"])
-    assert learning_rate(cosine, 4) == 1.0
-    assert learning_rate(cosine, 12) == pytest.approx(0.5)
-    assert learning_rate(cosine, 19) < 0.02
+def test_learning_rate_warms_up_then_holds() -> None:
+    config = make_config(BASE, overrides=["steps=20", "warmup_steps=4", "learning_rate=1.0"])
+    assert [learning_rate(config, step) for step in (0, 3, 4, 19)] == [0.25, 1.0, 1.0, 1.0]
+
+
+def leaves(values: dict[str, Any], prefix: str = "") -> list[str]:
+    return [
+        name
+        for key, value in values.items()
+        for name in (leaves(value, f"{prefix}{key}.") if isinstance(value, dict) else [prefix + key])
+    ]
+
+
+def test_a_person_who_runs_the_default_method_meets_few_settings() -> None:
+    assert len(leaves(make_config(BASE).model_dump())) <= 57
+
+
+@pytest.mark.parametrize("name", [*DROPPED, "objective.teacher"])
+def test_a_setting_that_there_is_no_more_is_refused_with_what_to_do(name: str) -> None:
+    given = {"views.photometric": "views.photometric.shadow_depth"}.get(name, name)
+    assert given not in leaves(make_config(BASE).model_dump())
+    with pytest.raises(WesamError, match=r"there is no such setting any more: .*(delete the line|write)"):
+        make_config(BASE, overrides=[f"{given}=1"])
+
+
+def test_a_dropped_setting_in_a_file_names_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "run.yaml"
+    file.write_text("objective: {name: wesam}\n")
+    with pytest.raises(WesamError, match=r"run.yaml: objective: .* it is called method now: write method:"):
+        make_config(BASE, file=file)
+    # A setting of that name that another method has is its own.
+    assert make_config(BASE, overrides=["method.name=supervised", "method.focal_alpha=0.3"]).method.name == "supervised"
+
+
+def test_a_method_may_be_named_alone(tmp_path: Path) -> None:
+    file = tmp_path / "run.yaml"
+    file.write_text("method: {name: wesam, teacher: shared}\n")
+    assert make_config({**BASE, "method": "supervised"}, file=file).method.name == "supervised"
+    file.write_text("method: supervised\n")
+    assert make_config(BASE, file=file).method.name == "supervised"
 
 
 @pytest.mark.parametrize(
@@ -149,8 +183,9 @@ def test_learning_rate_warms_up_then_holds_or_falls() -> None:
     [
         ([], "default", "best-healthy"),
         ([], "paper", "last"),
-        (["objective.name=supervised"], "default", "last"),  # true masks: nothing to drift from
-        (["objective.name=supervised", "selection.rule=best"], "default", "best"),
+        (["method.name=supervised"], "default", "best-healthy"),  # all methods are judged alike
+        (["method.name=supervised", "selection.rule=best"], "default", "best"),
+        (["method=direct"], "default", "last"),
         (["health.every=0"], "default", "last"),
     ],
 )
@@ -160,23 +195,16 @@ def test_the_rule_of_choice_fits_the_run(overrides: list[str], preset: str, rule
 
 @pytest.mark.parametrize(
     "changes",
-    [
-        {"selection": {"rule": "last", "scales": [0.5]}},
-        {"selection": {"rule": "last", "patience": 2}},
-        {"selection": {"scales": [0.5]}, "objective": {"name": "supervised"}},
-        {"selection": {"patience": 2}, "health": {"every": 0}},
-    ],
+    [{"selection": {"rule": "last", "patience": 2}}, {"selection": {"patience": 2}, "health": {"every": 0}}],
 )
 def test_what_only_signals_can_decide_is_refused_where_the_last_step_is_taken(changes: dict[str, Any]) -> None:
-    with pytest.raises(WesamError, match=r"looks at signals .* for selection.scales or selection.patience"):
+    with pytest.raises(WesamError, match=r"looks at signals .* for selection.patience"):
         make_config({**BASE, **changes})
 
 
 def test_what_learns_nothing_has_nothing_to_choose_from() -> None:
-    with pytest.raises(
-        WesamError, match="no selection.rule but last with objective.name=direct.*got selection.rule=best"
-    ):
-        make_config(BASE, overrides=["objective.name=direct", "selection.rule=best"])
+    with pytest.raises(WesamError, match="no selection.rule but last with method.name=direct.*got selection.rule=best"):
+        make_config(BASE, overrides=["method.name=direct", "selection.rule=best"])
 
 
 def test_a_model_that_is_a_path_is_found_from_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,9 +10,10 @@ from tests.conftest import ImageSet
 from tests.training.setting import MeanFeature, SmallRun
 from wesam.batches.batch import Batch
 from wesam.errors import NonFiniteLossError
+from wesam.training import guard
 from wesam.training.checkpoint import list_checkpoints, load_checkpoint
 from wesam.training.config import RunConfig
-from wesam.training.guard import FiniteGuard, GuardSettings, all_finite
+from wesam.training.guard import FiniteGuard, all_finite
 from wesam.training.loop import make_accelerator
 from wesam.training.run_folder import RunFolder
 
@@ -25,7 +26,7 @@ class _Poisoned(MeanFeature):
     image = "3.png"
     poison = NAN
 
-    def forward(self, batch: Batch) -> dict[str, torch.Tensor]:
+    def losses(self, batch: Batch) -> dict[str, torch.Tensor]:
         factor = torch.tensor([self.poison if name == self.image else 1.0 for name in batch.sample_ids])
         return {"total": (self.segmenter.encode(batch.weak).pooled.mean((1, 2, 3)) * factor).mean()}
 
@@ -33,7 +34,7 @@ class _Poisoned(MeanFeature):
 class _BadGradient(MeanFeature):
     """A finite loss whose gradient is not: the root of 0."""
 
-    def forward(self, batch: Batch) -> dict[str, torch.Tensor]:
+    def losses(self, batch: Batch) -> dict[str, torch.Tensor]:
         feature = self.segmenter.encode(batch.weak).pooled.mean()
         return {"total": (feature - feature.detach()).sqrt() if "3.png" in batch.sample_ids else feature}
 
@@ -43,8 +44,8 @@ class _BadEvery(MeanFeature):
 
     bad = False
 
-    def forward(self, batch: Batch) -> dict[str, torch.Tensor]:
-        return {"total": super().forward(batch)["total"] * (NAN if self.bad else 1.0)}
+    def losses(self, batch: Batch) -> dict[str, torch.Tensor]:
+        return {"total": super().losses(batch)["total"] * (NAN if self.bad else 1.0)}
 
 
 @pytest.mark.parametrize("poison", [NAN, float("inf")])
@@ -88,8 +89,8 @@ class _NanBackwards(torch.autograd.Function):
 class _NeverAGradient(MeanFeature):
     """A finite loss whose gradient never is."""
 
-    def forward(self, batch: Batch) -> dict[str, torch.Tensor]:
-        return {"total": _NanBackwards.apply(super().forward(batch)["total"])}
+    def losses(self, batch: Batch) -> dict[str, torch.Tensor]:
+        return {"total": _NanBackwards.apply(super().losses(batch)["total"])}
 
 
 def test_a_scaler_that_finds_no_scale_ends_the_run(
@@ -136,10 +137,10 @@ def test_the_steps_left_out_change_nothing_else(image_set: ImageSet, tmp_path: P
     class LastBad(_BadEvery):
         calls = 0
 
-        def forward(self, batch: Batch) -> dict[str, torch.Tensor]:
+        def losses(self, batch: Batch) -> dict[str, torch.Tensor]:
             self.calls += 1
             self.bad = self.calls > 4
-            return super().forward(batch)
+            return super().losses(batch)
 
     cut = SmallRun(image_set, tmp_path / "cut5", {"steps": 5}, LastBad)
     cut.train()
@@ -188,7 +189,12 @@ def test_bad_weights_never_become_a_checkpoint(image_set: ImageSet, tmp_path: Pa
     assert all_finite(run.weights)
 
 
-def test_after_so_many_returns_it_stops_and_the_checkpoint_stays(image_set: ImageSet, tmp_path: Path) -> None:
+def test_after_so_many_returns_it_stops_and_the_checkpoint_stays(
+    image_set: ImageSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guard, "BAD_STEPS", 2)
+    monkeypatch.setattr(guard, "ROLLBACKS", 2)
+
     class BadFromFive(_BadEvery):
         steps = 0
 
@@ -196,7 +202,7 @@ def test_after_so_many_returns_it_stops_and_the_checkpoint_stays(image_set: Imag
             self.steps += 1
             self.bad = self.steps >= 4
 
-    settings = {"steps": 40, "checkpoint_every": 4, "guard": {"bad_steps": 2, "rollbacks": 2}}
+    settings = {"steps": 40, "checkpoint_every": 4}
     run = SmallRun(image_set, tmp_path, settings, BadFromFive)
     with pytest.raises(
         NonFiniteLossError, match=r"at step 6 on \d.png, .*after 2 returns.*step-0000004.*learning_rate"
@@ -208,7 +214,7 @@ def test_after_so_many_returns_it_stops_and_the_checkpoint_stays(image_set: Imag
 
 
 def test_the_rate_halves_with_each_return() -> None:
-    guard = FiniteGuard(GuardSettings(bad_steps=2, rollbacks=2))
-    assert (guard.rate, guard.must_stop, guard.must_go_back) == (1, False, False)
-    guard.rollbacks, guard.streak = 2, 2
-    assert (guard.rate, guard.must_stop, guard.must_go_back) == (0.25, True, True)
+    finite = FiniteGuard()
+    assert (finite.rate, finite.must_stop, finite.must_go_back) == (1, False, False)
+    finite.rollbacks, finite.streak = 3, 3
+    assert (finite.rate, finite.must_stop, finite.must_go_back) == (0.125, True, True)

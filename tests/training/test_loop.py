@@ -104,7 +104,7 @@ def test_same_config_and_seed_give_the_same_adapter(image_set: ImageSet, model_f
 def test_a_killed_run_resumes_to_the_same_adapter_bit_for_bit(
     image_set: ImageSet, model_folder: Path, tmp_path: Path, teacher: str
 ) -> None:
-    settings = ("steps=60", "checkpoint_every=5", f"objective.teacher={teacher}", "objective.name=wesam")
+    settings = ("steps=60", "checkpoint_every=5", f"method.teacher={teacher}", "method.name=wesam")
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     run = [sys.executable, *command(model_folder, image_set, whole, *settings)]
     subprocess.run(run, env=environment(), check=True, capture_output=True)
@@ -194,20 +194,20 @@ def test_an_image_lost_in_the_middle_is_named_in_one_line(image_set: ImageSet, t
     add_update(segmenter, LoraSettings(), seed=0)
     (images / "3.png").write_bytes(b"")
     folder = RunFolder(config.out)
-    accelerator, objective = make_accelerator(config, folder), MeanFeature(segmenter)
+    accelerator, method = make_accelerator(config, folder), MeanFeature(segmenter)
     with pytest.raises(WesamError, match=r"^[^\n]*3\.png: expected an image[^\n]*$"):
-        train(config, accelerator, objective, samples, folder)
+        train(config, accelerator, method, samples, folder)
 
 
 def test_supervised_needs_masks(image_set: ImageSet, model_folder: Path, tmp_path: Path) -> None:
     arguments = (model_folder, image_set.images)
     with pytest.raises(WesamError, match="mask"):
-        adapt(*arguments, image_set.boxes, tmp_path / "a", objective={"name": "supervised"}, steps=4, **FAST)
+        adapt(*arguments, image_set.boxes, tmp_path / "a", method={"name": "supervised"}, steps=4, **FAST)
     adapt(
         *arguments,
         image_set.masks,
         tmp_path / "b",
-        objective={"name": "supervised"},
+        method={"name": "supervised"},
         prompt="box",
         steps=4,
         **FAST,
@@ -222,7 +222,7 @@ def test_direct_is_the_source_model(image_set: ImageSet, model_folder: Path, tmp
         image_set.boxes,
         tmp_path / "run",
         val_labels=image_set.masks,
-        objective={"name": "direct"},
+        method={"name": "direct"},
         **FAST,
     )
     assert result.evaluation is not None

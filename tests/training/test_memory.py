@@ -11,8 +11,8 @@ from tests.conftest import ImageSet
 from tests.tiny import tiny_segmenter
 from tests.training.setting import MeanLogit, SmallRun
 from wesam.errors import WesamError
-from wesam.methods.base import Objective
-from wesam.methods.wesam import WesamObjective, WesamSettings
+from wesam.methods.base import Method, MethodSettings
+from wesam.methods.wesam import Wesam, WesamSettings
 from wesam.models.segmenter import Segmenter
 from wesam.training.checkpoint import list_checkpoints
 from wesam.training.memory import MemoryGuard, is_out_of_memory
@@ -84,12 +84,12 @@ def limited(monkeypatch: pytest.MonkeyPatch, method: str, fits: Callable[..., bo
     monkeypatch.setattr(Segmenter, method, with_limit)
 
 
-class _Wesam(WesamObjective):
-    def __init__(self, segmenter: Segmenter) -> None:
+class _Wesam(Wesam):
+    def __init__(self, segmenter: Segmenter, settings: MethodSettings) -> None:
         super().__init__(segmenter, WesamSettings())
 
 
-@pytest.mark.parametrize("objective", [MeanLogit, _Wesam])
+@pytest.mark.parametrize("learned", [MeanLogit, _Wesam])
 @pytest.mark.parametrize(
     ("method", "fits", "said"),
     [
@@ -101,15 +101,15 @@ def test_a_run_that_must_do_with_less_memory_ends_with_the_same_weights(
     image_set: ImageSet,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    objective: type[Objective],
+    learned: type[Method],
     method: str,
     fits: Callable[..., bool],
     said: str,
 ) -> None:
     settings = {"batch_size": 4, "accumulation": 2, "steps": 3}
-    whole = SmallRun(image_set, tmp_path / "whole", settings, objective)
+    whole = SmallRun(image_set, tmp_path / "whole", settings, learned)
     whole.train()
-    cut = SmallRun(image_set, tmp_path / "cut", settings, objective)
+    cut = SmallRun(image_set, tmp_path / "cut", settings, learned)
     cut.segmenter.decode_chunk = 16
     limited(monkeypatch, method, fits, torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"))
     cut.train()

@@ -13,7 +13,7 @@ from tests.conftest import ImageSet
 from tests.training.setting import MeanLogit, SmallRun
 from wesam.batches.batch import Batch
 from wesam.errors import WesamError
-from wesam.health.candidates import CandidateFolder, averaged
+from wesam.health.candidates import CandidateFolder
 from wesam.health.signals import SIGNAL_NAMES
 from wesam.training.checkpoint import list_checkpoints
 from wesam.training.config import make_config
@@ -92,33 +92,19 @@ def test_a_run_that_gains_nothing_stops_early(image_set: ImageSet, tmp_path: Pat
     assert again.events == run.events  # and does not say so once more
 
 
-def test_means_and_scaled_updates_are_candidates(image_set: ImageSet, tmp_path: Path) -> None:
-    last = finished(image_set, tmp_path / "last", selection={"rule": "last", "average_last": 3})
-    kept = CandidateFolder(last.folder.candidates)
-    mean = averaged([kept.weights(step) for step in (4, 6, 8)])
-    assert all(torch.equal(weight, last.weights[name]) for name, weight in mean.items())
-    assert selection(last)["chosen"] == "mean of the weights at steps 4, 6, 8"
-
-    rule = {"rule": "last-healthy", "tolerance": 1.0, "least_anchor_agreement": 0.0, "scales": [0.5, 0.25]}
-    scaled = finished(image_set, tmp_path / "scaled", selection=rule)
-    assert selection(scaled)["chosen"] == "step 8, its update times 0.5"
-    name = next(name for name in scaled.weights if "lora_B" in name)
-    assert torch.equal(scaled.weights[name], 0.5 * kept.weights(8)[name])
-
-
 class _Killed(MeanLogit):
     """Ends in the middle of a run, as a kill does."""
 
-    def forward(self, batch: Batch) -> dict[str, torch.Tensor]:
+    def losses(self, batch: Batch) -> dict[str, torch.Tensor]:
         if self.progress >= 0.75:
             raise KeyboardInterrupt
-        return super().forward(batch)
+        return super().losses(batch)
 
 
 def test_a_resumed_run_measures_and_chooses_the_same(image_set: ImageSet, tmp_path: Path) -> None:
-    rule = {"rule": "best", "signals": ["stability", "area_drift", "label_agreement"], "average_last": 2}
+    rule = {"rule": "best", "signals": ["stability", "area_drift", "label_agreement"]}
     whole = finished(image_set, tmp_path / "whole", selection=rule)
-    broken = SmallRun(image_set, tmp_path / "broken", {**EVERY_2, "selection": rule}, objective=_Killed)
+    broken = SmallRun(image_set, tmp_path / "broken", {**EVERY_2, "selection": rule}, learned=_Killed)
     with pytest.raises(KeyboardInterrupt):
         broken.train()
     assert CandidateFolder(broken.folder.candidates).read()[-1].step == 6  # after the checkpoint of step 4

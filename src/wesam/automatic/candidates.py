@@ -169,7 +169,7 @@ def _kept(
         view=np.full(len(chosen), view, dtype=np.int32),
         points=points.repeat_interleave(outputs, dim=0)[chosen.cpu()].numpy().astype(np.float32),
         iou=iou[chosen].cpu().numpy().astype(np.float32),
-        stability=stability_score(on_image[chosen], offset=settings.stability_offset).cpu().numpy().astype(np.float32),
+        stability=stability_score(on_image[chosen]).cpu().numpy().astype(np.float32),
         boxes=boxes.numpy().astype(np.float32),
         cells=cells[chosen].cpu().numpy().astype(np.int32),
         share=(cells[chosen] * (part_of_image / (width * height))).cpu().numpy().astype(np.float32),

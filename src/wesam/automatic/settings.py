@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from wesam.models.stability import STABILITY_OFFSET
-
 
 class GridSettings(BaseModel):
     """What the network is asked. Another value here means asking again; `AutomaticSettings` only chooses anew."""
@@ -14,9 +12,6 @@ class GridSettings(BaseModel):
 
     points_per_side: int = Field(
         default=32, ge=1, le=256, description="points in a row and in a column of each view (SAM: 32)"
-    )
-    stability_offset: float = Field(
-        default=STABILITY_OFFSET, gt=0, description="of the logits, for the stability score (SAM: 1.0)"
     )
 
 

@@ -26,7 +26,7 @@ class Batch:
         valid: (B, m, m) float on the mask grid: 1 where a cell lies on the image, 0 on padding.
         outlines: (N, m, m) signed distances, in cells of the mask grid, to the border of the label's own mask, positive
             inside; NaN rows for labels without a mask; None where no label that prompts has one.
-        masks: (N, m, m) float ground-truth masks on the mask grid, in {0, 1}; None unless the objective
+        masks: (N, m, m) float ground-truth masks on the mask grid, in {0, 1}; None unless the method
             asks for them (Supervised alone does).
     """
 

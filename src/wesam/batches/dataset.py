@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from wesam.batches.batch import Batch
-from wesam.batches.photometric import PhotometricSettings, strong_view
+from wesam.batches.photometric import STRENGTHS, Strength, strong_view
 from wesam.errors import WesamError
 from wesam.frames.geometry import Geometry
 from wesam.frames.pixels import to_input
@@ -56,7 +56,9 @@ class ViewSettings(BaseModel):
         ge=1,
         description="objects an image and step (paper: 40 to 50); more are split into fixed groups that take turns",
     )
-    photometric: PhotometricSettings = Field(default_factory=PhotometricSettings)
+    photometric: Strength = Field(
+        default="default", description="how far the strong view's colours and light differ from the weak one's"
+    )
 
     @model_validator(mode="after")
     def _tiles_move_on(self) -> ViewSettings:
@@ -105,7 +107,7 @@ class TargetDataset(Dataset[ViewItem]):
         segmenter: whose input the views are made for; only its sizes and pixel statistics are kept.
         settings: how to look.
         seed: of all draws.
-        masks: the same images with ground-truth masks of the same instances, for objectives that need them.
+        masks: the same images with ground-truth masks of the same instances, for methods that need them.
 
     Raises:
         WesamError: if no image has a labelled object, or an object of `samples` has no mask in `masks`. Asking
@@ -168,7 +170,9 @@ class TargetDataset(Dataset[ViewItem]):
         geometry = Geometry(look.crop, self._format, flip_horizontal=horizontal, flip_vertical=vertical)
         chosen = look.groups[epoch % len(look.groups)]
         image = geometry.from_resized(self._resized(index, geometry))
-        weak = to_input(image, self._format)
+        weak = strong_input = to_input(image, self._format)
+        if strong:
+            strong_input = to_input(strong_view(image, STRENGTHS[settings.photometric], generator), self._format)
         instances = [look.instances[number] for number in chosen]
         masks = None
         if look.masks is not None:
@@ -179,7 +183,7 @@ class TargetDataset(Dataset[ViewItem]):
             sample_id=look.sample.id,
             geometry=geometry,
             weak=weak,
-            strong=to_input(strong_view(image, settings.photometric, generator), self._format) if strong else weak,
+            strong=strong_input,
             prompts=build_prompts(instances, geometry, self._format.grid),
             instance_ids=tuple(instance.id for instance in instances),
             valid=geometry.valid(self._format.grid),

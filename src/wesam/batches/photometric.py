@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Literal
 
 import torch
 from kornia.enhance import (
@@ -20,8 +22,13 @@ from torch import Tensor
 _SHARPNESS_MIN_SIDE = 3
 
 
+Strength = Literal["off", "mild", "default", "strong"]
+
+
 class PhotometricSettings(BaseModel):
     """How often and how strongly each change is applied; every image draws each change on its own.
+
+    A run chooses a row of `STRENGTHS`.
 
     The list of changes is the paper's; it names no strengths, so all defaults are chosen here. The two that
     reorder the tones of an image (equalize, solarize) come less often than those that keep them.
@@ -63,6 +70,41 @@ class PhotometricSettings(BaseModel):
             if not least <= low <= high <= most:
                 raise ValueError(f"{name}: expected {least} <= low <= high <= {most}, got low={low} and high={high}")
         return self
+
+
+#: What a user chooses among. `mild` leaves out what reorders the tones of an image (chosen here).
+STRENGTHS: Mapping[Strength, PhotometricSettings] = {
+    "off": PhotometricSettings(
+        posterize_probability=0,
+        equalize_probability=0,
+        sharpness_probability=0,
+        solarize_probability=0,
+        brightness_contrast_probability=0,
+        shadow_probability=0,
+    ),
+    "mild": PhotometricSettings(
+        posterize_probability=0.25,
+        posterize_bits=(5, 7),
+        equalize_probability=0,
+        sharpness_probability=0.25,
+        sharpness_factor=(1.0, 2.0),
+        solarize_probability=0,
+        brightness=0.1,
+        contrast=0.1,
+        shadow_probability=0.25,
+        shadow_depth=(0.1, 0.3),
+    ),
+    "default": PhotometricSettings(),
+    "strong": PhotometricSettings(
+        equalize_probability=0.3,
+        sharpness_factor=(1.0, 4.0),
+        solarize_probability=0.3,
+        brightness_contrast_probability=0.8,
+        brightness=0.3,
+        contrast=0.4,
+        shadow_depth=(0.2, 0.7),
+    ),
+}
 
 
 def strong_view(image: Tensor, settings: PhotometricSettings, generator: torch.Generator) -> Tensor:

@@ -9,7 +9,7 @@ from wesam.bench.arm import Arm
 
 
 def _method(name: str, **settings: Any) -> Mapping[str, Any]:
-    return {"objective": {"name": name, **settings}}
+    return {"method": {"name": name, **settings}}
 
 
 DIRECT = Arm("direct", settings=_method("direct"), learns=False)
@@ -30,7 +30,7 @@ FEW = (DIRECT.name, OURS.name)
 
 
 def _losses(anchor: float, contrast: float) -> Mapping[str, Any]:
-    return {"objective": {"anchor_weight": anchor, "contrastive_weight": contrast}}
+    return {"method": {"anchor_weight": anchor, "contrastive_weight": contrast}}
 
 
 _SELF_TRAINING = WESAM.variant("self-training alone", _losses(0, 0))
@@ -46,7 +46,7 @@ LOSSES = (
     WESAM.variant("wesam without labels", labelled=False),
     OURS,
     OURS.variant("ours without labels", labelled=False),
-    OURS.variant("box projection alone", {"objective": {"self_training_weight": 0.0, "anchor_weight": 0.0}}),
+    OURS.variant("box projection alone", {"method": {"self_training_weight": 0.0, "anchor_weight": 0.0}}),
 )
 
 #: Table 7 against steps.

@@ -28,11 +28,15 @@ def adapt(
         typer.Option("--prompt", help="Which labels prompt. auto: the box and the points, else the mask."),
     ] = None,
     tile: TileOption = None,
+    method: Annotated[
+        str | None,
+        typer.Option("--method", help="wesam (default), supervised where labels are masks, or direct.", metavar="NAME"),
+    ] = None,
     preset: Annotated[str | None, typer.Option("--preset", help="paper for the paper's settings, or default.")] = None,
     config: Annotated[Path | None, typer.Option("--config", help="YAML of settings.", metavar="FILE")] = None,
     set_: Annotated[
         list[str] | None,
-        typer.Option("--set", help="key=value, e.g. steps=1000, objective.teacher=shared; repeatable."),
+        typer.Option("--set", help="key=value, e.g. steps=1000, method.teacher=shared; repeatable."),
     ] = None,
     format: FormatOption = None,
     val_format: Annotated[
@@ -59,6 +63,7 @@ def adapt(
         "prompt": prompt,
         "page": page,
         "bands": bands_of(bands),
+        "method": method,
         "views": None if tile is None else {"tile": tile},
     }
     if resume and config is None and out is not None:

@@ -102,8 +102,7 @@ def loss_progress() -> Iterator[Callable[[TrainingProgress], None]]:
             if not tasks:
                 shown.enter_context(progress)
                 tasks.append(progress.add_task("adapting", total=state.steps, detail=""))
-            named = ("total", "self_training", "anchor", "contrastive")
-            losses = [f"{name} {state.metrics[name]:.2f}" for name in named if name in state.metrics]
+            losses = [f"{name} {state.metrics[name]:.2f}" for name in state.shown if name in state.metrics]
             detail = f"{state.images_per_second:.1f} images/s  {', '.join(losses)}"
             progress.update(tasks[0], completed=state.step, detail=detail)
 

@@ -1,12 +1,10 @@
-"""The adapters that a run passed through, on disk with their signals, and adapters made of them."""
+"""The adapters that a run passed through, on disk with their signals."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 
-import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -74,12 +72,3 @@ class CandidateFolder:
 def candidate_name(step: int) -> str:
     """What a point that a run passed is called."""
     return f"step {step}" if step else "the source model"
-
-
-def averaged(parts: Sequence[Weights]) -> Weights:
-    """The mean of several points of one run (stochastic weight averaging; Izmailov et al. 2018, arXiv 1803.05407).
-
-    The factors A and B are averaged each on its own, as the EMA teacher does: along one run A hardly turns, so
-    the product of the means is near the mean of the products.
-    """
-    return {name: torch.stack([part[name] for part in parts]).mean(0) for name in parts[0]}

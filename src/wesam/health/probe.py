@@ -38,6 +38,9 @@ Signals = dict[SignalName, float]
 _LARGEST_SHARE = 0.2
 _FEWEST = 4
 
+#: Images (or tiles) at most that are held back and measured.
+MOST_IMAGES = 16
+
 #: Views of an image that are looked at: as it lies, mirrored, strong.
 VIEWS = 3
 
@@ -62,9 +65,6 @@ class HealthSettings(BaseModel):
         le=_LARGEST_SHARE,
         description="of the images that are held back, never trained on, to measure on; a set of fewer than 20 "
         "images, or 0: measured on training images (chosen here; paper: all images are trained on)",
-    )
-    images: int = Field(
-        default=16, ge=_FEWEST, description="images (or tiles) at most that are held back and measured (chosen here)"
     )
 
 
@@ -94,7 +94,7 @@ class Split:
 def split_samples(samples: Sequence[Sample], settings: HealthSettings, seed: int) -> Split:
     """Holds back a share of the images that have objects, drawn by the seed alone.
 
-    At least 4 and at most `settings.images` are held back, but never more than a fifth; where that leaves fewer
+    At least 4 and at most `MOST_IMAGES` are held back, but never more than a fifth; where that leaves fewer
     than 4, or nothing is to be held back, the images measured are training images too. Both lists are in the order of
     ids, as what is held back, and what comes when, is drawn by place: a file may list its images in any order.
     """
@@ -102,11 +102,11 @@ def split_samples(samples: Sequence[Sample], settings: HealthSettings, seed: int
     labelled = [index for index, sample in enumerate(samples) if sample.instances]
     order = np.random.default_rng([seed, len(labelled)]).permutation(len(labelled))
     shuffled = [labelled[position] for position in order]
-    count = min(max(round(settings.share * len(labelled)), _FEWEST), settings.images)
+    count = min(max(round(settings.share * len(labelled)), _FEWEST), MOST_IMAGES)
     if settings.every == 0:
         return Split(list(samples), [], held_back=False)
     if settings.share == 0 or count > _LARGEST_SHARE * len(labelled):
-        measured = sorted(shuffled[: settings.images])
+        measured = sorted(shuffled[:MOST_IMAGES])
         return Split(list(samples), [samples[index] for index in measured], held_back=False)
     held = set(shuffled[:count])
     return Split(

@@ -10,15 +10,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from wesam.health.probe import Signals
 from wesam.health.signals import SIGNAL_NAMES, SignalName, gain
 
 RuleName = Literal["last", "last-healthy", "best", "best-healthy"]
-
-# Where a run can drift and its health is measured (docs/experiments/2026-11-23-never-worse.md).
-DEFAULT_RULE: RuleName = "best-healthy"
 
 
 class SelectionSettings(BaseModel):
@@ -30,7 +27,7 @@ class SelectionSettings(BaseModel):
 
     * `last`: the last one, without looking at any signal (paper);
     * `last-healthy`: the last one that is healthy;
-    * `best`: the one with the highest mean gain of `signals`, if that is at least `least_gain`;
+    * `best`: the one with the highest mean gain of `signals`, if that is above 0;
     * `best-healthy`: the same among those that are healthy.
 
     Where no candidate fits, the source model is chosen.
@@ -40,8 +37,8 @@ class SelectionSettings(BaseModel):
 
     rule: RuleName | None = Field(
         default=None,
-        description="see above; None: `best-healthy`, but `last` where the objective learns from masks or health is "
-        "not measured (docs/experiments/2026-11-23-never-worse.md; paper: the last step)",
+        description="see above; None: the method's, `best-healthy`, but `last` where health is not measured "
+        "(docs/design-decisions.md; paper: the last step)",
     )
     signals: tuple[SignalName, ...] = Field(
         default=(
@@ -50,11 +47,8 @@ class SelectionSettings(BaseModel):
         ),
         min_length=1,
         description="which signals of health the rule looks at: whether other views lead to the same answer, how sure "
-        "the network is of it, and whether its own box, innermost point and mask lead back to it; no loss of the "
-        "default objective rewards any of them (docs/experiments/2026-11-23-never-worse.md)",
-    )
-    least_gain: float = Field(
-        default=0.0, ge=0, description="by how much the mean of the signals must rise (chosen here, not measured yet)"
+        "the network is of it, and whether its own box, innermost point and mask lead back to it "
+        "(docs/design-decisions.md)",
     )
     tolerance: float = Field(
         default=0.05, ge=0, description="by how much each signal may fall (docs/experiments/2026-11-23-never-worse.md)"
@@ -71,24 +65,6 @@ class SelectionSettings(BaseModel):
         ge=1,
         description="the run stops after this many measurements without a new choice; None: it goes on to its end",
     )
-    average_last: int = Field(
-        default=1,
-        ge=1,
-        description="from 2 on, the mean of the weights at the last so many measurements is a candidate, the last "
-        "one (Izmailov et al. 2018, arXiv 1803.05407; paper: no)",
-    )
-    scales: tuple[float, ...] = Field(
-        default=(),
-        description="in (0, 1): the update of the last candidate, scaled by each of these, is a candidate after it: "
-        "points between the source and the adapted model (WiSE-FT; Wortsman et al. 2022, arXiv 2109.01903; paper: no)",
-    )
-
-    @field_validator("scales")
-    @classmethod
-    def _lie_between(cls, scales: tuple[float, ...]) -> tuple[float, ...]:
-        if any(not 0 < scale < 1 for scale in scales):
-            raise ValueError(f"expected scales above 0 and below 1, got {scales}")
-        return tuple(sorted(set(scales)))
 
 
 @dataclass(frozen=True)
@@ -154,7 +130,7 @@ def stalled(candidates: Sequence[Candidate], settings: SelectionSettings) -> boo
 
 
 def mean_gain(candidate: Candidate, source: Candidate, settings: SelectionSettings) -> float:
-    """Mean over `settings.signals` of what a candidate gains over the source model."""
+    """Mean over `signals` of what a candidate gains over the source model."""
     gains = [gain(name, candidate.signals[name], source.signals[name]) for name in settings.signals]
     return float(np.mean(gains))
 
@@ -174,10 +150,7 @@ def ailments(candidate: Candidate, source: Candidate, settings: SelectionSetting
 
 def last(candidates: Sequence[Candidate], settings: SelectionSettings) -> Choice:
     """The last candidate, whatever its signals are."""
-    index = len(candidates) - 1
-    if settings.average_last > 1 and index > 0:
-        return Choice(index, f"The {candidates[index].name}. {_NO_MASK}")
-    return Choice(index, LAST_STEP)
+    return Choice(len(candidates) - 1, LAST_STEP)
 
 
 def last_healthy(candidates: Sequence[Candidate], settings: SelectionSettings) -> Choice:
@@ -219,10 +192,9 @@ def _best_of(indices: Sequence[int], candidates: Sequence[Candidate], settings: 
     gains = {index: mean_gain(candidates[index], candidates[0], settings) for index in indices}
     # A comparison with NaN is false, so a candidate without finite signals never wins.
     winner = max(gains, key=lambda index: (gains[index] if np.isfinite(gains[index]) else -np.inf, -index), default=0)
-    if winner == 0 or not gains[winner] > 0 or gains[winner] < settings.least_gain:
+    if winner == 0 or not gains[winner] > 0:
         nearest = f"; the best, {candidates[winner].name}, changed it by {gains[winner]:+.4f}" if winner else ""
-        wanted = f"by {settings.least_gain:g} " if settings.least_gain else ""
-        return Choice(0, _not_adapted(f"no candidate raised {signals} {wanted}above the source model's{nearest}"))
+        return Choice(0, _not_adapted(f"no candidate raised {signals} above the source model's{nearest}"))
     return Choice(
         winner,
         f"Chosen: {candidates[winner].name}, where {signals} stood {gains[winner]:+.4f} above the source model's, the "

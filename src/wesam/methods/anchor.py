@@ -1,4 +1,4 @@
-"""The anchor branch: the frozen source model on the weak look of WeSAM (arXiv 2312.03502, section 3)."""
+"""The anchor branch: the frozen source model on the weak view (WeSAM, arXiv 2312.03502, section 3)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch import Tensor
 from wesam.batches.batch import Batch
 from wesam.methods.anchor_cache import Anchor, AnchorCache
 from wesam.methods.entries import Entries
-from wesam.methods.mask_choice import Granularity, consistent_logits
+from wesam.methods.mask_choice import MaskChoice, consistent_logits
 from wesam.models.segmenter import Segmenter
 
 
@@ -25,12 +25,12 @@ class AnchorBranch:
     Args:
         entries: what the contrastive loss compares.
         cache_bytes: memory for answers, on the CPU; 0 asks every time.
-        granularity: which of SAM's answers counts: the single-mask output, or the one that fits the label best.
+        mask_choice: which of SAM's answers counts: the single-mask output, or the one that fits the label best.
     """
 
-    def __init__(self, entries: Entries, cache_bytes: int, granularity: Granularity = "single") -> None:
+    def __init__(self, entries: Entries, cache_bytes: int, mask_choice: MaskChoice = "single") -> None:
         self.entries = entries
-        self.granularity = granularity
+        self.mask_choice = mask_choice
         self.cache = AnchorCache(cache_bytes)
 
     def __call__(self, segmenter: Segmenter, batch: Batch) -> Anchor:
@@ -52,7 +52,7 @@ class AnchorBranch:
             features = segmenter.encode(batch.weak[image : image + 1])
             prompts = batch.prompts[rows]
             logits = segmenter.decode(features, prompts, alone).logits
-            if self.granularity == "label":
+            if self.mask_choice == "label":
                 outlines = None if batch.outlines is None else batch.outlines[rows]
                 logits = consistent_logits(logits, segmenter, features, prompts, alone, outlines)
             masks = logits > 0

@@ -17,7 +17,7 @@ class Anchor:
     Attributes:
         masks: (n, m, m) bool.
         z: (n, C) float32 features pooled under the masks, of length 1, and a row for the background after
-            them where the objective wants one.
+            them where the method wants one.
         present: (n,) bool, or one longer with the background; False where nothing was pooled.
     """
 

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
-from torch import Tensor
-
 from wesam.batches.batch import Batch
-from wesam.methods.base import Objective
+from wesam.methods.base import Losses, Method, MethodSettings
+from wesam.methods.registry import register
 
 
-class DirectSettings(BaseModel):
+class DirectSettings(MethodSettings):
     """Nothing to choose."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: Literal["direct"] = "direct"
 
 
-class DirectObjective(Objective):
+class Direct(Method):
     """Learns nothing. A fresh adapter changes no answer, so a run of no steps is the source model."""
 
+    needs = "none"
     trainable = False
 
-    def forward(self, batch: Batch) -> dict[str, Tensor]:
+    def losses(self, batch: Batch) -> Losses:
         """A "total" of 0 without a graph."""
         return {"total": batch.weak.new_zeros(())}
+
+
+register(DirectSettings, Direct)

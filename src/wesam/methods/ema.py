@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import AbstractContextManager
 
 import torch
 from torch import Tensor, nn
 
-from wesam.errors import WesamError
 from wesam.models.segmenter import Segmenter
 from wesam.updates.update import update_of
 
@@ -17,7 +15,7 @@ class EmaAdapter(nn.Module):
     """Exponential moving average of all that an update holds (Tarvainen & Valpola 2017, arXiv 1703.01780).
 
     The base network is shared, so a teacher costs the memory of an adapter. The average is held in buffers,
-    so it moves between devices with the objective it is part of; they are left out of `state_dict`.
+    so it moves between devices, and is kept in checkpoints, with the method it is part of.
 
     Args:
         segmenter: one with an adapter; its weights now are the first average.
@@ -31,7 +29,7 @@ class EmaAdapter(nn.Module):
         self._buffer_of: dict[str, str] = {}
         for number, (name, tensor) in enumerate(update_of(segmenter).tensors().items()):
             self._buffer_of[name] = f"average_{number}"
-            self.register_buffer(f"average_{number}", tensor.detach().clone(), persistent=False)
+            self.register_buffer(f"average_{number}", tensor.detach().clone())
 
     def weights(self) -> dict[str, Tensor]:
         """The averages themselves (no copies), under the names of the update's `tensors`."""
@@ -50,21 +48,3 @@ class EmaAdapter(nn.Module):
                 averages[name].lerp_(tensor, 1 - self.decay)
             else:  # a count, such as that of the batches whose statistics were taken
                 averages[name].copy_(tensor)
-
-    def load(self, state: Mapping[str, Tensor]) -> None:
-        """Takes back what `weights` gave.
-
-        Raises:
-            WesamError: if names or shapes are not those of this adapter.
-        """
-        averages = self.weights()
-        expected = {name: tuple(average.shape) for name, average in averages.items()}
-        got = {name: tuple(tensor.shape) for name, tensor in state.items()}
-        if expected != got:
-            differing = sorted(expected.items() ^ got.items())[0][0]
-            raise WesamError(
-                f"state of the EMA teacher: tensor {differing}: expected "
-                f"{expected.get(differing, 'no such tensor')}, got {got.get(differing, 'no such tensor')}"
-            )
-        for name, average in averages.items():
-            average.copy_(state[name])

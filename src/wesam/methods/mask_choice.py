@@ -7,12 +7,12 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from wesam.methods.label_knowledge import values_at
+from wesam.methods.sampling import values_at
 from wesam.models.features import Features
 from wesam.models.segmenter import Segmenter
 from wesam.types import FOREGROUND, NOT_A_POINT, Prompts
 
-Granularity = Literal["single", "label"]
+MaskChoice = Literal["single", "label"]
 
 # Answers that mean the same differ by a cell here and there; the single-mask output is left only for a better fit.
 _MARGIN = 0.05

@@ -1,31 +1,70 @@
-"""From settings to an objective."""
+"""The methods by name. A method registers itself in its own file; nothing else names one."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Any
 
-from pydantic import Field
-
-from wesam.methods.base import Objective
-from wesam.methods.direct import DirectObjective, DirectSettings
-from wesam.methods.supervised import SupervisedObjective, SupervisedSettings
-from wesam.methods.wesam import WesamObjective, WesamSettings
+from wesam.methods.base import Method, MethodSettings
 from wesam.models.segmenter import Segmenter
 
-ObjectiveSettings = Annotated[WesamSettings | SupervisedSettings | DirectSettings, Field(discriminator="name")]
+_METHODS: dict[str, tuple[type[MethodSettings], type[Method]]] = {}
 
 
-def build_objective(settings: ObjectiveSettings, segmenter: Segmenter) -> Objective:
-    """The objective that the settings name.
+def register(settings: type[MethodSettings], method: type[Method]) -> None:
+    """Makes a method known under the name that is its settings' default.
+
+    Raises:
+        ValueError: if the name is taken by another one.
+    """
+    name = settings.model_fields["name"].default
+    if not isinstance(name, str):
+        raise ValueError(f"expected settings whose name has a default, got {settings.__name__}")
+    if name in _METHODS and _METHODS[name][0] is not settings:
+        raise ValueError(f"expected a name that is free, got {name!r}")
+    _METHODS[name] = (settings, method)
+
+
+def method_names() -> list[str]:
+    """Those of all registered methods."""
+    return sorted(_METHODS)
+
+
+def settings_type(name: str) -> type[MethodSettings]:
+    """The settings of a method.
+
+    Raises:
+        KeyError: if there is no such method.
+    """
+    return _METHODS[name][0]
+
+
+def method_type(settings: MethodSettings) -> type[Method]:
+    """The method that settings belong to, for what it declares."""
+    return _METHODS[settings.name][1]
+
+
+def parse_settings(value: Any) -> MethodSettings:
+    """Settings from a name, or from a mapping with one; settings stay as they are.
+
+    Raises:
+        ValueError: if no method has the name.
+        pydantic.ValidationError: if a setting is unknown or wrong.
+    """
+    if isinstance(value, MethodSettings):
+        return value
+    given = {"name": value} if isinstance(value, str) else value
+    if not isinstance(given, dict) or not isinstance(given.get("name"), str):
+        raise ValueError(f"expected the name of a method ({', '.join(method_names())})")
+    if given["name"] not in _METHODS:
+        raise ValueError(f"expected a method of {', '.join(method_names())}")
+    return settings_type(given["name"]).model_validate(given)
+
+
+def build_method(settings: MethodSettings, segmenter: Segmenter) -> Method:
+    """The method that the settings are of.
 
     Args:
-        settings: of one objective; their type decides which.
+        settings: of one method.
         segmenter: the network, with its adapter in place.
     """
-    match settings:
-        case WesamSettings():
-            return WesamObjective(segmenter, settings)
-        case SupervisedSettings():
-            return SupervisedObjective(segmenter, settings)
-        case DirectSettings():
-            return DirectObjective(segmenter)
+    return method_type(settings)(segmenter, settings)

@@ -2,78 +2,57 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Literal
 
-import torch
-from pydantic import BaseModel, ConfigDict, Field
-from torch import Tensor
+from pydantic import Field
 
 from wesam.batches.batch import Batch
-from wesam.methods.base import Objective
-from wesam.methods.segmentation import (
-    FOCAL_WEIGHT,
-    PAPER_FOCAL_ALPHA,
-    mask_losses,
-    named,
-    pixel_weight,
-    predict_both,
-)
+from wesam.methods.base import Losses, Method, MethodSettings
+from wesam.methods.branches import Branches
+from wesam.methods.formulation import FOCAL_WEIGHT, PAPER
+from wesam.methods.registry import register
+from wesam.methods.term import Term, weighted_sum
+from wesam.methods.terms.masks import masks
 from wesam.models.segmenter import Segmenter
-from wesam.types import MaskPrediction
 
 
-class SupervisedSettings(BaseModel):
+class SupervisedSettings(MethodSettings):
     """What is learned from masks."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: Literal["supervised"] = "supervised"
 
-    focal_weight: float = Field(
-        default=FOCAL_WEIGHT, ge=0, description="of the focal loss; SAM's and the paper's ratio: 20"
-    )
     focal_alpha: float = Field(
-        default=PAPER_FOCAL_ALPHA, gt=0, lt=1, description="weight of a mask's pixels in the focal loss; paper: 0.8"
-    )
-    ignore_padding: bool = Field(
-        default=True,
-        description="mask losses leave out what lies beside the image, as `wesam` does; paper: no",
+        default=PAPER.focal_alpha, gt=0, lt=1, description="weight of a mask's pixels in the focal loss; paper: 0.8"
     )
 
 
-class SupervisedObjective(Objective):
-    """``L = 20 focal + dice + mse_iou`` against the ground truth, mean over the weak and the strong look.
+class Supervised(Method):
+    """``L = 20 focal + dice + mse_iou`` against the ground truth, mean over the weak and the strong view.
 
-    Both looks, as in the method it bounds: there too each step sends gradients through both. And the weak
-    look is the one that resembles the images of the test.
+    Both views, as in the method it bounds: there too each step sends gradients through both. And the weak
+    view is the one that resembles the images of the test.
     """
 
-    needs_masks = True
+    needs = "masks"
+    shown = ("total", "focal", "dice")
 
     def __init__(self, segmenter: Segmenter, settings: SupervisedSettings) -> None:
-        super().__init__(segmenter)
-        self.settings = settings
+        super().__init__(segmenter, settings)
+        alpha = settings.focal_alpha
+        self.terms = (
+            Term("focal", FOCAL_WEIGHT, "object", partial(masks, part="focal", alpha=alpha)),
+            Term("dice", 1.0, "object", partial(masks, part="dice", alpha=alpha)),
+            Term("iou", 1.0, "object", partial(masks, part="iou", alpha=alpha)),
+        )
 
-    def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """See `Objective.forward`. Returns "total" and its unweighted parts "focal", "dice" and "iou".
+    def losses(self, batch: Batch) -> Losses:
+        """See `Method.losses`: "total" and its unweighted parts "focal", "dice" and "iou".
 
         Raises:
             ValueError: if the batch carries no masks.
         """
-        if batch.masks is None:
-            raise ValueError("expected a batch with masks, got one without")
-        weight = pixel_weight(batch, self.settings.ignore_padding)
-        looks = predict_both(self.segmenter, batch)
-        # Each look counts as an image of its own, so the mean over images is the mean over looks as well.
-        parts = mask_losses(
-            MaskPrediction(
-                torch.cat([looks.weak.logits, looks.strong.logits]),
-                torch.cat([looks.weak.iou, looks.strong.iou]),
-            ),
-            torch.cat([batch.masks, batch.masks]),
-            None if weight is None else torch.cat([weight, weight]),
-            torch.cat([batch.image_index, batch.image_index + len(batch)]),
-            2 * len(batch),
-            self.settings.focal_alpha,
-        )
-        return named(self.settings.focal_weight * parts["focal"] + parts["dice"] + parts["iou"], parts)
+        return weighted_sum(self.terms, Branches(self.segmenter, batch), batch)
+
+
+register(SupervisedSettings, Supervised)

@@ -9,6 +9,7 @@ from accelerate import Accelerator
 
 from wesam.automatic.cache import CandidateCache
 from wesam.automatic.generate import automatic_prompts
+from wesam.automatic.settings import AutomaticSettings
 from wesam.errors import WesamError
 from wesam.labels.check import load_samples
 from wesam.labels.unlabelled import load_unlabelled
@@ -49,9 +50,10 @@ def automatic_labels(
         for problem in problems:
             tell(f"{'skipped' if problem.severity == 'skip' else problem.severity}: {problem}")
         tell(f"no labels: the source model is asked about a grid of points on {len(samples)} images")
+        automatic = config.automatic or AutomaticSettings()
         tile, overlap = config.views.tile, config.views.overlap
         with segmenter.anchor():
-            cache = CandidateCache(folder.automatic, segmenter, config.automatic.grid, tile, overlap)
+            cache = CandidateCache(folder.automatic, segmenter, automatic.grid, tile, overlap)
             share = samples[accelerator.process_index :: accelerator.num_processes]
             for number, sample in enumerate(share, start=1):
                 cache.get(sample)
@@ -59,7 +61,7 @@ def automatic_labels(
                     tell(f"asked about {number} of {len(share)} images")
             accelerator.wait_for_everyone()
             if accelerator.is_main_process:
-                found = automatic_prompts(segmenter, samples, cache, config.automatic)
+                found = automatic_prompts(segmenter, samples, cache, automatic)
                 tell(f"automatic prompts: {found}")
                 found.write(folder.prompts)
                 shutil.rmtree(folder.automatic)

@@ -26,7 +26,7 @@ class Checkpoint:
         step: optimiser steps done.
         adapter: the trained weights by name.
         optimiser: its `state_dict()`.
-        extra: the objective's own state (an EMA teacher).
+        extra: the method's own state (an EMA teacher).
         scaler: state of the fp16 gradient scaler, empty otherwise.
         processes: that the run has.
         rollbacks: how often the run went back until then (`training.guard`).

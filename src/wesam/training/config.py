@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import reprlib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from accelerate.utils import LoggerType
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializeAsAny,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from wesam import untrusted
 from wesam.automatic.settings import AutomaticSettings
 from wesam.batches.dataset import ViewSettings
 from wesam.errors import WesamError
 from wesam.health.probe import HealthSettings
-from wesam.health.selection import DEFAULT_RULE, SelectionSettings
-from wesam.methods.registry import ObjectiveSettings
-from wesam.methods.segmentation import PAPER_FOCAL_ALPHA
-from wesam.methods.wesam import WesamSettings
+from wesam.health.selection import SelectionSettings
+from wesam.methods.base import MethodSettings
+from wesam.methods.registry import method_names, method_type, parse_settings, settings_type
 from wesam.prompts.weak_labels import PromptKind
-from wesam.training.guard import GuardSettings
+from wesam.training.dropped import refuse_dropped
 from wesam.types import ImageReading
 from wesam.updates.lora import LoraSettings
 from wesam.updates.registry import AnyUpdateSettings
@@ -29,33 +37,26 @@ PAPER_WARMUP_STEPS = 250
 # Dots in the key of a setting; more of them would only be a way to exhaust the interpreter's stack.
 _DEEPEST_KEY = 8
 
+DEFAULT_METHOD = "wesam"
+
 # Settings of the paper (METHOD: CVPR 2024, arXiv 2312.03502, and its public configuration). Everything that is
 # not named here has the paper's value as its default already.
 PRESETS: dict[str, dict[str, Any]] = {
-    "default": {"objective": {"name": "wesam"}},
+    "default": {"method": {"name": DEFAULT_METHOD}},
     "paper": {
         "learning_rate": 1e-4,
-        "schedule": "constant",
         "warmup_steps": PAPER_WARMUP_STEPS,
         "max_gradient_norm": None,
         "update": {"kind": "lora", "target": "qv"},
         "health": {"share": 0.0},
         "selection": {"rule": "last"},
-        "objective": {
-            "name": "wesam",
+        "method": {
+            "name": DEFAULT_METHOD,
+            "as_published": True,
             "teacher": "shared",
-            "focal_alpha": PAPER_FOCAL_ALPHA,
-            "dice_weight": 1.0,
-            "iou_weight": 1.0,
-            "anchor_form": "dice",
             "contrastive_weight": 1.0,
+            "student_prompt_weight": 0.0,
             "box_projection_weight": 0.0,
-            "box_clip": False,
-            "granularity": "single",
-            "ignore_padding": False,
-            "contrastive_form": "summed",
-            "background_negative": False,
-            "cross_image_negatives": False,
         },
     },
 }
@@ -88,9 +89,14 @@ class RunConfig(BaseModel):
         description="of images, one (grey) or three (red, green, blue), from 1; None: those that their tags name",
     )
     prompt: PromptKind = Field(default="auto", description="which of the labels to prompt with")
-    automatic: AutomaticSettings = Field(default_factory=AutomaticSettings)
+    automatic: AutomaticSettings | None = Field(
+        default=None, description="how prompts are found where there are no labels; None: as the table below says"
+    )
 
-    objective: ObjectiveSettings = Field(default_factory=WesamSettings)
+    method: Annotated[SerializeAsAny[MethodSettings], BeforeValidator(parse_settings)] = Field(
+        default_factory=lambda: parse_settings(DEFAULT_METHOD),
+        description="what learns from what, by its name; its own settings beside it",
+    )
     update: AnyUpdateSettings = Field(default_factory=LoraSettings, description="what learns")
     views: ViewSettings = Field(default_factory=ViewSettings)
 
@@ -102,14 +108,10 @@ class RunConfig(BaseModel):
     warmup_steps: int | None = Field(
         default=None, ge=0, description="linear warm-up; None: the paper's 250, but a quarter of a short run"
     )
-    schedule: Literal["constant", "cosine"] = Field(
-        default="constant", description="after the warm-up (paper: constant within its run length)"
-    )
     max_gradient_norm: float | None = Field(
         default=1.0, gt=0, description="clip the gradient's norm (chosen here; paper: no clipping)"
     )
 
-    guard: GuardSettings = Field(default_factory=GuardSettings)
     health: HealthSettings = Field(default_factory=HealthSettings)
     selection: SelectionSettings = Field(default_factory=SelectionSettings)
 
@@ -127,7 +129,6 @@ class RunConfig(BaseModel):
 
     log_every: int = Field(default=10, ge=1)
     checkpoint_every: int = Field(default=100, ge=1)
-    keep_checkpoints: int = Field(default=2, ge=1, description="older ones are deleted")
     previews: int = Field(default=4, ge=0, description="before/after pictures to draw")
     trackers: tuple[str, ...] = Field(
         default=("tensorboard",), description="accelerate's trackers by name; metrics.jsonl is always written"
@@ -187,20 +188,20 @@ class RunConfig(BaseModel):
     @model_validator(mode="after")
     def _what_is_chosen_by_was_measured(self) -> RunConfig:
         chosen = self.selection
-        if self.objective.name == "direct" and chosen.rule not in (None, "last"):
+        if not method_type(self.method).trainable and chosen.rule not in (None, "last"):
             raise ValueError(
-                f"expected no selection.rule but last with objective.name=direct, which learns nothing to choose from, "
-                f"got selection.rule={chosen.rule}"
+                f"expected no selection.rule but last with method.name={self.method.name}, which learns nothing to "
+                f"choose from, got selection.rule={chosen.rule}"
             )
-        if self.health.every == 0 and (chosen.rule not in (None, "last") or chosen.average_last > 1):
+        if self.health.every == 0 and chosen.rule not in (None, "last"):
             raise ValueError(
                 f"expected health.every of at least 1 to choose by signals, got health.every=0 and "
-                f"selection.rule={chosen.rule}, selection.average_last={chosen.average_last}"
+                f"selection.rule={chosen.rule}"
             )
-        if self.effective_selection.rule == "last" and (chosen.scales or chosen.patience is not None):
+        if self.effective_selection.rule == "last" and chosen.patience is not None:
             raise ValueError(
-                f"expected a selection.rule that looks at signals (best, last-healthy, ...) for selection.scales or "
-                f"selection.patience, got selection.rule={chosen.rule} with objective.name={self.objective.name} and "
+                f"expected a selection.rule that looks at signals (best, last-healthy, ...) for selection.patience, "
+                f"got selection.rule={chosen.rule} with method.name={self.method.name} and "
                 f"health.every={self.health.every}, which hands over the last step"
             )
         return self
@@ -212,11 +213,12 @@ class RunConfig(BaseModel):
 
     @property
     def effective_selection(self) -> SelectionSettings:
-        """With its rule: true masks cannot drift, and what was not measured cannot be looked at."""
+        """With its rule: the method's own where none is given; what was not measured cannot be looked at."""
         if self.selection.rule is not None:
             return self.selection
-        drifts = self.objective.name == "wesam" and self.health.every > 0
-        return self.selection.model_copy(update={"rule": DEFAULT_RULE if drifts else "last"})
+        method = method_type(self.method)
+        measured = method.trainable and self.health.every > 0
+        return self.selection.model_copy(update={"rule": method.selection if measured else "last"})
 
     @property
     def effective_warmup_steps(self) -> int:
@@ -233,14 +235,14 @@ def make_config(
 ) -> RunConfig:
     """Builds the config of a run from its sources; a later source wins: preset, file, values, overrides.
 
-    The objective is the one named last. A source that names another one means its `objective` block for that one, so
-    the block is passed over; all other keys of all sources are checked.
+    The method is the one named last. A source that names another one means its `method` block for that one, so the
+    block is passed over; all other keys of all sources are checked.
 
     Args:
         values: fields of `RunConfig`; None means "not given".
         preset: a key of `PRESETS`; None: the file's own "preset" key, or else "default".
         file: YAML file of fields.
-        overrides: "key=value" texts; the key may be dotted ("objective.teacher=ema"), the value is YAML.
+        overrides: "key=value" texts; the key may be dotted ("method.teacher=ema"), the value is YAML.
 
     Raises:
         WesamError: naming the source and the field that is wrong.
@@ -255,16 +257,23 @@ def make_config(
     for override in overrides or []:
         given = _merge(given, _parse_override(override))
     sources = [PRESETS[preset], from_file, {key: value for key, value in values.items() if value is not None}, given]
-    objectives = [name for one in sources for name in _objective_name(one)]
+    sources = [_with_named_method(one) for one in sources]
+    methods = [name for one in sources for name in _method_name(one)]
     merged: dict[str, Any] = {}
     for one in sources:
-        if _objective_name(one) not in ([], objectives[-1:]):
-            one = {key: value for key, value in one.items() if key != "objective"}
+        if _method_name(one) not in ([], methods[-1:]):
+            one = {key: value for key, value in one.items() if key != "method"}
         merged = _merge(merged, one)
+    origin = f"{file}: " if file is not None else ""
+    known = settings_type(methods[-1]).model_fields if methods[-1] in method_names() else {}
+    try:
+        refuse_dropped(merged, known)
+    except WesamError as error:
+        raise WesamError(f"{origin}{error}") from error
     try:
         return RunConfig.model_validate(merged)
     except ValidationError as error:
-        raise WesamError((f"{file}: " if file is not None else "") + describe(error)) from error
+        raise WesamError(origin + describe(error)) from error
 
 
 def describe(error: ValidationError) -> str:
@@ -300,7 +309,7 @@ def _parse_override(override: str) -> dict[str, Any]:
     if not separator or not key:
         raise WesamError(f"--set: expected key=value, got {override!r}")
     if key.count(".") > _DEEPEST_KEY:
-        raise WesamError(f"--set: expected a setting such as views.photometric.shadow_depth, got {reprlib.repr(key)}")
+        raise WesamError(f"--set: expected a setting such as method.teacher, got {reprlib.repr(key)}")
     try:
         value = untrusted.parse_yaml(text)
     except WesamError as error:
@@ -320,9 +329,15 @@ def _number(text: str) -> str | float:
         return text
 
 
-def _objective_name(source: dict[str, Any]) -> list[Any]:
-    """What a source names as its objective; [] if it names none."""
-    block = source.get("objective")
+def _with_named_method(source: dict[str, Any]) -> dict[str, Any]:
+    """`method: NAME` is short for `method: {name: NAME}`."""
+    name = source.get("method")
+    return {**source, "method": {"name": name}} if isinstance(name, str) else source
+
+
+def _method_name(source: dict[str, Any]) -> list[Any]:
+    """What a source names as its method; [] if it names none."""
+    block = source.get("method")
     return [block["name"]] if isinstance(block, dict) and "name" in block else []
 
 

@@ -6,25 +6,15 @@ from collections.abc import Sequence
 
 import torch
 from accelerate import Accelerator
-from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
 from wesam.batches.batch import Batch
-from wesam.methods.base import Objective
+from wesam.methods.base import Method
 
-
-class GuardSettings(BaseModel):
-    """When a run that is not finite goes back, and when it stops."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    bad_steps: int = Field(
-        default=3,
-        ge=1,
-        description="steps in a row with a loss or gradient that is not finite (each is left out) after which the run "
-        "goes back to its last checkpoint, at half the learning rate (chosen here)",
-    )
-    rollbacks: int = Field(default=3, ge=0, description="how often it goes back before it stops (chosen here)")
+# Steps in a row that are left out before the run goes back to its last checkpoint, at half the learning rate; and how
+# often it goes back before it stops (docs/design-decisions.md).
+BAD_STEPS = 3
+ROLLBACKS = 3
 
 
 class FiniteGuard:
@@ -36,8 +26,7 @@ class FiniteGuard:
         suspects: the images of the steps of the streak.
     """
 
-    def __init__(self, settings: GuardSettings) -> None:
-        self.settings = settings
+    def __init__(self) -> None:
         self.streak = 0
         self.rollbacks = 0
         self.suspects: list[str] = []
@@ -49,11 +38,11 @@ class FiniteGuard:
 
     @property
     def must_go_back(self) -> bool:
-        return self.streak >= self.settings.bad_steps
+        return self.streak >= BAD_STEPS
 
     @property
     def must_stop(self) -> bool:
-        return self.rollbacks >= self.settings.rollbacks
+        return self.rollbacks >= ROLLBACKS
 
     def judge(self, accelerator: Accelerator, losses: Sequence[dict[str, Tensor]], norm: Tensor) -> bool:
         """Whether a step may be taken: losses and gradient are finite, in all processes.
@@ -90,7 +79,7 @@ def all_finite(tensors: dict[str, Tensor]) -> bool:
 
 
 @torch.no_grad()
-def culprits(objective: Objective, batches: Sequence[Batch]) -> list[str]:
+def culprits(method: Method, batches: Sequence[Batch]) -> list[str]:
     """Ids of the images whose own loss is not finite; [] where each alone is fine."""
     pieces = [piece for batch in batches for piece in batch.split(len(batch))]
-    return [piece.sample_ids[0] for piece in pieces if not bool(torch.isfinite(objective(piece)["total"]))]
+    return [piece.sample_ids[0] for piece in pieces if not bool(torch.isfinite(method(piece)["total"]))]

@@ -1,4 +1,4 @@
-"""The one loop that runs every objective, on one device or many."""
+"""The one loop that runs every method, on one device or many."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from wesam.batches.dataset import TargetDataset
 from wesam.errors import NonFiniteLossError, WesamError
 from wesam.health.candidates import CandidateFolder
 from wesam.health.probe import split_samples
-from wesam.methods.base import Objective
+from wesam.methods.base import Method
 from wesam.training.checkpoint import Checkpoint, list_checkpoints, load_checkpoint, save_checkpoint
 from wesam.training.config import RunConfig
 from wesam.training.guard import FiniteGuard, all_finite, culprits
@@ -35,6 +35,8 @@ from wesam.updates.update import update_of
 # How long other processes wait while one filters automatic prompts or measures health: with many images that may
 # take longer than the ten minutes after which NCCL gives up.
 _PATIENCE = timedelta(hours=2)
+
+_CHECKPOINTS_KEPT = 2
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ def make_accelerator(config: RunConfig, folder: RunFolder) -> Accelerator:
 def train(
     config: RunConfig,
     accelerator: Accelerator,
-    objective: Objective,
+    method: Method,
     samples: Sequence[Sample],
     folder: RunFolder,
     masks: Sequence[Sample] | None = None,
@@ -86,7 +88,7 @@ def train(
 ) -> TrainResult:
     """Runs `config.steps` optimiser steps, going on from the newest checkpoint in the folder if there is one.
 
-    An objective with nothing to learn takes no step: its adapter leaves the source model as it is. On the way the
+    A method with nothing to learn takes no step: its adapter leaves the source model as it is. On the way the
     signals of health are measured on images that are held back; by them `config.selection` may end the run early,
     and chooses the adapter that it hands over.
 
@@ -98,25 +100,25 @@ def train(
 
     Args:
         samples: weakly labelled images; each image frame as it lies on disk.
-        masks: the same images with ground-truth masks, for objectives that need them.
+        masks: the same images with ground-truth masks, for methods that need them.
 
     Raises:
-        NonFiniteLossError: if losses or gradients are not finite in spite of `config.guard`; checkpoints stay.
+        NonFiniteLossError: if losses or gradients are not finite in spite of `training.guard`; checkpoints stay.
         WesamError: if a checkpoint or an image cannot be read, or memory does not suffice for one image.
     """
-    if objective.needs_masks and masks is None:
-        raise WesamError(f"objective {config.objective.name}: expected masks for the training images, got none")
-    segmenter = objective.segmenter
+    if method.needs == "masks" and masks is None:
+        raise WesamError(f"method {config.method.name}: expected masks for the training images, got none")
+    segmenter = method.segmenter
     split = split_samples(samples, config.health, config.seed)
     dataset = TargetDataset(split.training, segmenter, config.views, seed=config.seed, masks=masks)
     notes = Notes(accelerator, folder, on_message or (lambda _: None))
     watch = None
-    if config.health.every > 0 and objective.trainable and accelerator.is_main_process:
+    if config.health.every > 0 and method.trainable and accelerator.is_main_process:
         watch = HealthWatch(config, segmenter, split, CandidateFolder(folder.candidates), notes)
-    loop = _Loop(config, accelerator, objective, dataset, folder, notes, watch, on_progress)
+    loop = _Loop(config, accelerator, method, dataset, folder, notes, watch, on_progress)
     start, began = loop.step, time.perf_counter()
     loop.run()
-    selection, weights = (unwatched(objective.trainable), objective.result()) if watch is None else watch.finish()
+    selection, weights = (unwatched(method.trainable), method.result()) if watch is None else watch.finish()
     seconds = time.perf_counter() - began
 
     update = update_of(segmenter)
@@ -143,7 +145,7 @@ class _Loop:
         self,
         config: RunConfig,
         accelerator: Accelerator,
-        objective: Objective,
+        method: Method,
         dataset: TargetDataset,
         folder: RunFolder,
         notes: Notes,
@@ -152,27 +154,31 @@ class _Loop:
     ) -> None:
         self.config = config
         self.accelerator = accelerator
-        self.objective = objective.to(accelerator.device)
-        self.segmenter = objective.segmenter
+        self.method = method.to(accelerator.device)
+        self.segmenter = method.segmenter
         self.dataset = dataset
         self.folder = folder
         self.notes = notes
         self.watch = watch
         self.update = update_of(self.segmenter)
-        self.parameters = self.update.parameters()
+        own = self.method.own_parameters()
+        self.parameters = [*self.update.parameters(), *own]
         groups = [{"params": group.parameters, "rate": group.rate} for group in self.update.parameter_groups()]
+        if own:
+            groups.append({"params": own, "rate": 1.0})
         adam = torch.optim.Adam(groups, lr=config.learning_rate)
-        self.wrapped, self.optimiser = accelerator.prepare(objective, adam)
+        self.wrapped, self.optimiser = accelerator.prepare(method, adam)
         self.memory = MemoryGuard(self.segmenter)
-        self.guard = FiniteGuard(config.guard)
+        self.guard = FiniteGuard()
         self.workers = default_workers(config, accelerator)
-        self.window = LossWindow(accelerator, folder, config, on_progress)
-        self.step, self.steps = 0, config.steps if objective.trainable else 0
+        self.window = LossWindow(accelerator, folder, config, on_progress, method.shown)
+        self.step, self.steps = 0, config.steps if method.trainable else 0
         if list_checkpoints(folder.checkpoints):
             self._restore()
         else:
             if watch is not None:
                 watch.rewind(0)
+            self.method.prepare(dataset)
             if self.steps:
                 self._save()  # there is always a place to go back to
         if config.trackers:
@@ -212,7 +218,7 @@ class _Loop:
         batches = batches_from(self.step, self.steps, self.dataset, config, self.accelerator, self.workers)
         while self.step < self.steps:
             rate = learning_rate(config, self.step) * self.guard.rate
-            self.objective.progress = self.step / config.steps
+            self.method.progress = self.step / config.steps
             moved = self._take_step([next(batches) for _ in range(config.accumulation)], rate)
             if not moved and self.guard.must_go_back:
                 return self._go_back()
@@ -240,7 +246,7 @@ class _Loop:
 
     def _measure(self, step: int) -> None:
         assert self.watch is not None
-        signals = self.watch.measure(step, self.objective.result())
+        signals = self.watch.measure(step, self.method.result())
         self.folder.append_metrics({"step": step, "health": signals})
         self.accelerator.log({f"health/{name}": value for name, value in signals.items()}, step=step)
 
@@ -265,12 +271,12 @@ class _Loop:
         self.optimiser.zero_grad()
         if good:
             if not self.optimiser.step_was_skipped:  # by fp16's scaler
-                self.objective.after_step()
+                self.method.after_step()
             for batch, loss in zip(batches, losses, strict=True):
                 self.window.add(len(batch), loss)
         else:
             # One process's images may have spoilt the step of all; where no image alone is bad, all are named.
-            bad = gather_object(culprits(self.objective, on_device))
+            bad = gather_object(culprits(self.method, on_device))
             names = list(dict.fromkeys(bad or gather_object([name for batch in batches for name in batch.sample_ids])))
             self.guard.suspects += [name for name in names if name not in self.guard.suspects]
             self.notes.add(
@@ -345,12 +351,12 @@ class _Loop:
                 step=self.step,
                 adapter=self.update.state(),
                 optimiser=self.optimiser.state_dict(),
-                extra=self.objective.extra_state(),
+                extra=self.method.own_state(),
                 scaler=scaler.state_dict() if scaler is not None else {},
                 processes=self.accelerator.num_processes,
                 rollbacks=self.guard.rollbacks,
             )
-            save_checkpoint(self.folder.checkpoints, state, keep=self.config.keep_checkpoints)
+            save_checkpoint(self.folder.checkpoints, state, keep=_CHECKPOINTS_KEPT)
 
     def _restore(self) -> None:
         """The state of the newest checkpoint; what was logged after it will be logged again.
@@ -366,7 +372,7 @@ class _Loop:
                 f"{self.accelerator.num_processes}"
             )
         self.update.load(state.adapter, source=str(newest))
-        self.objective.load_extra_state(state.extra)
+        self.method.load_own_state(state.extra)
         self.optimiser.load_state_dict(state.optimiser)
         self.optimiser.zero_grad()
         if self.accelerator.scaler is not None:
@@ -382,14 +388,11 @@ class _Loop:
 
 
 def learning_rate(config: RunConfig, step: int) -> float:
-    """Rate of the step that follows `step` finished ones: linear warm-up, then constant or a half cosine to 0."""
+    """Rate of the step that follows `step` finished ones: linear warm-up, then constant."""
     warmup = config.effective_warmup_steps
     if step < warmup:
         return config.learning_rate * (step + 1) / warmup
-    if config.schedule == "constant":
-        return config.learning_rate
-    done = (step - warmup) / max(1, config.steps - warmup)
-    return config.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
+    return config.learning_rate
 
 
 def _mixed_seed(seed: int, step: int, batch: int) -> int:

@@ -17,12 +17,13 @@ from wesam.training.run_folder import RunFolder
 
 @dataclass(frozen=True)
 class Progress:
-    """What a display is told every `log_every` steps: window means of the losses, and the speed."""
+    """What a display is told every `log_every` steps: window means of the losses, which to show, and the speed."""
 
     step: int
     steps: int
     metrics: dict[str, float]
     images_per_second: float
+    shown: tuple[str, ...] = ("total",)
 
 
 class Notes:
@@ -49,7 +50,9 @@ class LossWindow:
         folder: RunFolder,
         config: RunConfig,
         on_progress: Callable[[Progress], None] | None,
+        shown: tuple[str, ...],
     ) -> None:
+        self._shown = shown
         self._accelerator = accelerator
         self._folder = folder
         self._config = config
@@ -80,5 +83,5 @@ class LossWindow:
             self._folder.append_metrics(row)
             self._accelerator.log({**metrics, "learning_rate": rate, "images_per_second": speed}, step=step)
             if self._on_progress is not None:
-                self._on_progress(Progress(step, self._config.steps, metrics, speed))
+                self._on_progress(Progress(step, self._config.steps, metrics, speed, self._shown))
         self.clear()

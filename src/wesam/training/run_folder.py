@@ -31,7 +31,6 @@ _FREE_TO_CHANGE = {
     "workers",
     "log_every",
     "checkpoint_every",
-    "keep_checkpoints",
     "previews",
 }
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from wesam.atomic import replaced_file
-from wesam.health.candidates import CandidateFolder, Weights, averaged, candidate_name
-from wesam.health.probe import VIEWS, HealthProbe, Signals, Split
+from wesam.health.candidates import CandidateFolder, Weights, candidate_name
+from wesam.health.probe import MOST_IMAGES, VIEWS, HealthProbe, Signals, Split
 from wesam.health.selection import LAST_STEP, Candidate, choose, stalled
 from wesam.models.segmenter import Segmenter
 from wesam.training.config import RunConfig
@@ -86,7 +86,7 @@ class HealthWatch:
         self._folder = folder
         self._notes = notes
         self._memory = MemoryGuard(segmenter, "views")
-        self._probe = HealthProbe(split.health, segmenter, config.views, config.seed, config.health.images)
+        self._probe = HealthProbe(split.health, segmenter, config.views, config.seed, MOST_IMAGES)
         self._seconds = 0.0
         self.candidates: list[Candidate] = []
 
@@ -121,32 +121,18 @@ class HealthWatch:
         return stalled(self.candidates, self._config.effective_selection)
 
     def finish(self) -> tuple[Selection, Weights]:
-        """Makes and measures the further candidates that the settings ask for, and chooses.
+        """Chooses among the candidates.
 
         Raises:
-            WesamError: see `measure`.
+            WesamError: if the chosen candidate's file is damaged.
         """
         settings = self._config.effective_selection
-        made: list[tuple[Candidate, Weights]] = []
-        steps = [candidate.step for candidate in self.candidates]
-        end, weights = steps[-1], self._folder.weights(steps[-1])
-        if settings.average_last > 1 and len(steps) > 1:
-            parts = steps[1:][-settings.average_last :]
-            weights = averaged([self._folder.weights(step) for step in parts])
-            name = f"mean of the weights at steps {', '.join(map(str, parts))}"
-            made.append((self._measured(name, end, weights), weights))
-        last_name = made[-1][0].name if made else f"step {end}"
-        for scale in settings.scales:
-            smaller = self._update.between(weights, scale)
-            made.append((self._measured(f"{last_name}, its update times {scale:g}", end, smaller), smaller))
-        candidates = [*self.candidates, *(candidate for candidate, _ in made)]
-        choice = choose(candidates, settings)
-        kept = len(self.candidates)
-        chosen = self._folder.weights(candidates[choice.index].step) if choice.index < kept else None
+        choice = choose(self.candidates, settings)
+        chosen = self.candidates[choice.index]
         selection = Selection(
-            str(settings.rule), choice.reason, tuple(candidates), choice.index, self._split.words, self._seconds
+            str(settings.rule), choice.reason, tuple(self.candidates), choice.index, self._split.words, self._seconds
         )
-        return selection, made[choice.index - kept][1] if chosen is None else chosen
+        return selection, self._folder.weights(chosen.step)
 
     def _measured(self, name: str, step: int, weights: Weights) -> Candidate:
         began = time.perf_counter()
@@ -163,5 +149,5 @@ class HealthWatch:
 def unwatched(trainable: bool) -> Selection:
     """The selection of a run without signals: its last step, or the source model where there is nothing to learn."""
     if not trainable:
-        return Selection("last", "The source model as it is: the objective learns nothing.", chosen=0)
+        return Selection("last", "The source model as it is: the method learns nothing.", chosen=0)
     return Selection("last", LAST_STEP)

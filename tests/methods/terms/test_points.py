@@ -7,37 +7,12 @@ import torch
 
 from tests.methods.scenes import make_batch
 from wesam.batches.batch import Batch
-from wesam.methods.label_knowledge import (
-    outline_loss,
-    point_loss,
-    values_at,
-    with_points_of_others,
-    within_boxes,
-)
+from wesam.methods.sampling import values_at
+from wesam.methods.terms.points import point_loss, with_points_of_others
 from wesam.types import Prompts
 
 NAN = float("nan")
 INPUT, GRID = 64, 16  # a cell is 4 pixels wide
-
-
-def test_nothing_is_left_outside_the_box_and_its_slack() -> None:
-    masks = torch.ones(3, 8, 8, dtype=torch.bool)
-    boxes = torch.tensor([[2.0, 3.0, 4.0, 6.0], [2.0, 3.0, 4.0, 6.0], [float("nan")] * 4])
-    tight = within_boxes(masks, boxes, slack=0)
-    expected = torch.zeros(8, 8, dtype=torch.bool)
-    expected[3:6, 2:4] = True
-    assert torch.equal(tight[0], expected)
-    assert tight[2].all()  # no box, no constraint
-    loose = within_boxes(masks, boxes, slack=0.5)  # one cell across, one and a half (so two) down
-    expected[1:8, 1:5] = True
-    assert torch.equal(loose[1], expected)
-
-
-def test_a_mask_never_grows() -> None:
-    masks = torch.rand(2, 8, 8) > 0.5
-    kept = within_boxes(masks, torch.tensor([[0.0, 0.0, 8.0, 8.0], [1.0, 1.0, 3.0, 3.0]]), slack=0.1)
-    assert torch.equal(kept[0], masks[0])
-    assert not (kept & ~masks).any()
 
 
 def clicked(
@@ -89,18 +64,17 @@ def test_positives_in_and_negatives_out() -> None:
     logits[0, 5, 2] = 20
     right = clicked([[(9.5, 21.5, 1), (41.5, 1.5, 0)], []])
     wrong = clicked([[(9.5, 21.5, 0), (41.5, 1.5, 1)], []])
-    assert point_loss(logits, right, INPUT, others=False).tolist() == pytest.approx([0, 0], abs=1e-6)
-    assert point_loss(logits, wrong, INPUT, others=False).tolist() == pytest.approx([20, 0])
+    assert point_loss(logits, right, INPUT).tolist() == pytest.approx([0, 0], abs=1e-6)
+    assert point_loss(logits, wrong, INPUT).tolist() == pytest.approx([20, 0])
     boxes = replace(right, prompts=Prompts(boxes=torch.zeros(2, 4)))
-    assert point_loss(logits, boxes, INPUT, others=True).tolist() == [0, 0]
+    assert point_loss(logits, boxes, INPUT).tolist() == [0, 0]
 
 
 def test_the_positives_of_one_object_are_negatives_of_the_others_in_its_image() -> None:
     batch = clicked([[(10, 10, 1), (50, 50, 0)], [(30, 30, 1), (34, 30, 1)], [(20, 50, 1)]], images=[0, 0, 1])
     assert claims(batch) == [[(30, 30), (34, 30)], [(10, 10)], []]
     logits = torch.full((3, GRID, GRID), 20.0)
-    with_others, alone = (point_loss(logits, batch, INPUT, others=others) for others in (True, False))
-    assert alone.tolist() == pytest.approx([10, 0, 0], abs=1e-6)
+    with_others = point_loss(logits, batch, INPUT)
     assert with_others.tolist() == pytest.approx([10, 10, 0], abs=1e-6)
 
 
@@ -123,32 +97,3 @@ def test_two_clicks_in_one_place_do_not_contradict_each_other() -> None:
 def test_no_points_no_claims() -> None:
     with pytest.raises(ValueError, match="with points"):
         with_points_of_others(make_batch(), 4.0)
-
-
-def test_an_outline_is_trusted_off_its_border_alone() -> None:
-    across = torch.arange(GRID) - 7.5
-    distance = 4 - torch.maximum(across[:, None].abs(), across.abs())  # a square of 8 x 8 cells
-    outlines = torch.stack([distance, torch.full_like(distance, NAN)])
-
-    def loss(grown: int, band: float) -> float:
-        logits = torch.where(distance > -grown, 20.0, -20.0)
-        losses = outline_loss(torch.stack([logits, logits]), outlines, band)
-        assert losses[1] == 0
-        return losses[0].item()
-
-    assert loss(0, 0.0) < 1e-6
-    assert loss(1, 0.0) < 1e-6  # one cell is always uncertain
-    assert loss(2, 0.0) > 1
-    assert loss(2, 0.25) < 1e-6  # a band of 2 cells
-    assert loss(3, 0.25) > 1
-    assert loss(-1, 0.0) < 1e-6
-    assert loss(-2, 0.0) > 1
-
-
-def test_a_band_wider_than_the_object_leaves_only_the_far_outside() -> None:
-    outlines = torch.full((1, GRID, GRID), -5.0)
-    outlines[0, 8, 8] = 0.5
-    everything = torch.full((1, GRID, GRID), 20.0)
-    nothing = -everything
-    assert outline_loss(nothing, outlines, 0.15).item() < 1e-6
-    assert outline_loss(everything, outlines, 0.15).item() == pytest.approx(20)
