@@ -1,5 +1,5 @@
 """`python -m wesam`, and so `accelerate launch -m wesam adapt ...`."""
 
-from wesam.cli import app
+from wesam.cli import main
 
-app()
+main()

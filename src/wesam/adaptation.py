@@ -48,6 +48,13 @@ class AdaptResult:
     summary: dict[str, Any]
     evaluation: Evaluation | None
 
+    def document(self) -> dict[str, Any]:
+        """For machines: where the results are, `summary.json`, and `evaluation.json` without its rows."""
+        scores = None
+        if self.evaluation is not None:
+            scores = self.evaluation.model_dump(mode="json", exclude={"prompts": {"__all__": {"images"}}})
+        return {"run": self.folder, "adapter": self.adapter, "summary": self.summary, "evaluation": scores}
+
 
 def adapt(
     model: str | Path,

@@ -60,7 +60,7 @@ def test_a_format_of_no_labels_is_refused(given: tuple[str, str], needed: str, t
     labels = () if needed == "--labels" else ("--labels", tmp_path)
     result = wesam("adapt", "--model", "m", "--images", tmp_path, *labels, "--out", tmp_path / "run", *given)
     assert result.exit_code == 2
-    assert f"expected {needed} beside it, got none" in result.output
+    assert f"needs {needed}" in result.output
 
 
 def test_an_interrupt_names_the_way_to_go_on_only_where_there_is_one(
@@ -89,7 +89,7 @@ def test_not_to_adapt_is_said_plainly(image_set: ImageSet, model_folder: Path, t
 def test_resume_without_a_run_says_so(tmp_path: Path) -> None:
     result = wesam("adapt", "--resume", "--out", tmp_path / "nosuchrun")
     assert result.exit_code == 1
-    assert "nosuchrun: expected a run that was begun, found no config.yaml in it" in result.output
+    assert "nosuchrun: there is no run to go on with (no config.yaml in it)" in result.output
 
 
 def test_resume_needs_only_the_folder(finished_run: Path, tmp_path: Path) -> None:

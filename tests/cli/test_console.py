@@ -41,9 +41,7 @@ def test_a_file_that_cannot_be_written_is_named(tmp_path: Path, capsys: pytest.C
     assert str(tmp_path / "file" / "folder") in capsys.readouterr().err
     with pytest.raises(SystemExit), reported():
         raise OSError(errno.ENOSPC, "No space left on device")
-    assert (
-        capsys.readouterr().err == "error: expected a file or folder that can be used, got: No space left on device\n"
-    )
+    assert capsys.readouterr().err == "error: a file cannot be used: No space left on device\n"
     with pytest.raises(OSError, match="of no system"), reported():
         raise OSError("of no system")
 

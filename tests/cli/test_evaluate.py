@@ -37,9 +37,9 @@ def test_evaluate_scores_source_adapted_and_trivial_answers(
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        (("--swap", "--tile", "32"), "--swap: expected no --tile"),
-        (("--out", "{done}"), "expected no images.csv in it, got one"),
-        (("--out", "{file}"), "expected a file or folder that can be used"),
+        (("--swap", "--tile", "32"), "--swap: give no --tile"),
+        (("--out", "{done}"), "images.csv: already exists"),
+        (("--out", "{file}"), " cannot be used: "),
     ],
 )
 def test_what_cannot_be_done_is_refused_before_the_work(

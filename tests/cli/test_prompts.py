@@ -36,7 +36,7 @@ def test_corrections_are_not_written_over(image_set: ImageSet, model_folder: Pat
     out.write_text("corrected by hand")
     refused = wesam(*arguments(image_set, model_folder, out))
     assert refused.exit_code == 1
-    assert "prompts.json: expected a new file" in refused.stderr
+    assert "prompts.json: already exists" in refused.stderr
     assert out.read_text() == "corrected by hand"
     replaced = wesam(*arguments(image_set, model_folder, out), "--overwrite", "--previews", 0)
     assert replaced.exit_code == 0, replaced.output

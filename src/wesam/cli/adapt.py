@@ -7,8 +7,11 @@ from typing import Annotated, Literal
 
 import typer
 
-from wesam.cli.console import loss_progress, print_result, reported, say
+from wesam.cli.command import Outcome
+from wesam.cli.console import reported, say
 from wesam.cli.options import BandsOption, FormatOption, PageOption, TileOption, bands_of
+from wesam.cli.progress import loss_progress
+from wesam.cli.tables import print_result
 
 
 def adapt(
@@ -45,7 +48,7 @@ def adapt(
     page: PageOption = None,
     bands: BandsOption = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
-) -> None:
+) -> Outcome | None:
     """Adapt a model to your images from weak labels."""
     from wesam.adaptation import run
     from wesam.errors import WesamError
@@ -71,14 +74,14 @@ def adapt(
         if begun.is_file():
             config = begun
         elif model is None:
-            raise WesamError(f"--resume --out {out}: expected a run that was begun, found no {begun.name} in it")
+            raise WesamError(f"--resume --out {out}: there is no run to go on with (no {begun.name} in it)")
     run_config = make_config(values, preset=preset, file=config, overrides=set_)
     for option, given, of, labelled in (
         ("--format", format, "--labels", run_config.labels),
         ("--val-format", val_format, "--val-labels", run_config.val_labels),
     ):
         if given is not None and labelled is None:
-            raise typer.BadParameter(f"expected {of} beside it, got none", param_hint=option)
+            raise typer.BadParameter(f"needs {of}", param_hint=option)
 
     def how_to_go_on() -> str:
         begun = (run_config.out / "config.yaml").is_file()
@@ -91,4 +94,5 @@ def adapt(
         tally = Tally(result.summary["instances"], result.summary["left_out"])
         if tally.left_out:
             say(str(tally))
-        raise typer.Exit(1 if tally.mostly_left_out else 0)
+        return Outcome(result.document(), failed=tally.mostly_left_out)
+    return None  # of several processes, the first one says it

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from wesam.cli.command import Outcome
 from wesam.cli.console import say
 from wesam.cli.options import DeviceOption
 
@@ -34,7 +35,7 @@ def bench(
     cell: Annotated[str | None, typer.Option("--cell", help="i/n: every n-th cell, for job arrays.")] = None,
     pages_only: Annotated[bool, typer.Option("--pages-only", help="Render what is there, run nothing.")] = False,
     device: DeviceOption = "auto",
-) -> None:
+) -> Outcome | None:
     """The paper's tables with every method it compares; resumes, and renders Markdown, CSV, LaTeX and HTML."""
     from accelerate import PartialState
 
@@ -57,6 +58,9 @@ def bench(
         cells = chosen_cells(table or [], plan, list(folders), method or [], prompt or [], cell)
         tell(budget(work, cells))
         run_cells(work, cells, tell)
-    if work.main:
-        for page in write_pages(read_results(out / "results"), out):
-            say(f"written: {page}")
+    if not work.main:
+        return None
+    pages = list(write_pages(read_results(out / "results"), out))
+    for page in pages:
+        say(f"written: {page}")
+    return Outcome({"results": out / "results", "pages": pages})

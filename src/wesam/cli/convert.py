@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from wesam.cli.command import Outcome
 from wesam.cli.console import say
 from wesam.cli.options import FormatOption, ImagesOption, LabelsOption
 
@@ -17,7 +18,7 @@ def convert(
     out: Annotated[Path, typer.Option("--out", help="COCO JSON to write.", metavar="FILE")],
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Write over an older --out.")] = False,
     format: FormatOption = None,
-) -> None:
+) -> Outcome:
     """Write labels of any format as COCO JSON; what cannot be used is listed and left out.
 
     A mask without a box gets one, as other tools expect: `--prompt auto` then prompts with it, no longer with the mask.
@@ -28,11 +29,10 @@ def convert(
 
     if out.exists() and out.resolve().is_relative_to(labels.resolve()):
         raise WesamError(
-            f"--out {out}: expected a new file, or one that is not in --labels, "
-            f"whose files may hold more than is converted"
+            f"--out {out}: lies in --labels, whose files may hold more than is converted; write to another place"
         )
     if out.exists() and not overwrite:
-        raise WesamError(f"--out {out}: expected a new file, got one that exists; --overwrite replaces it")
+        raise WesamError(f"--out {out}: already exists; --overwrite replaces it")
     samples, report = load_samples(images, labels, decode=False, format=format)
     for line in report.lines():
         say(line)
@@ -40,4 +40,5 @@ def convert(
     say(f"{report.summary}; written to {out}")
     if report.tally.left_out:
         say(str(report.tally))
-    raise typer.Exit(1 if report.tally.mostly_left_out else 0)
+    document = {"written": out, "used": report.tally.used, "left_out": report.tally.left_out}
+    return Outcome(document, failed=report.tally.mostly_left_out)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from wesam.cli.command import Outcome
 from wesam.cli.console import say
 from wesam.cli.options import BandsOption, ImagesOption, PageOption, reading_of
 
@@ -19,9 +20,10 @@ def corrupt(
     seed: Annotated[int, typer.Option("--seed", min=0)] = 0,
     page: PageOption = None,
     bands: BandsOption = None,
-) -> None:
+) -> Outcome:
     """Write a corrupted copy of an image folder (ImageNet-C), which its labels fit; elastic_transform moves pixels."""
     from wesam.corruptions import corrupt_folder
 
     count = corrupt_folder(images, out, corruption, severity, seed, reading=reading_of(page, bands))
     say(f"{count} images written to {out}")
+    return Outcome({"written": out, "images": count})

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from wesam.cli.console import console, reported, say
+from wesam.cli.command import Outcome, as_command
+from wesam.cli.console import console, say
+
+if TYPE_CHECKING:
+    from wesam.bench.datasets.entry import Dataset
 
 datasets = typer.Typer(help="The paper's data sets: where to get them, how they lie on disk, what is wrong with yours.")
 
@@ -15,11 +19,11 @@ NameArgument = Annotated[str, typer.Argument(help="As `wesam datasets` lists it,
 
 
 @datasets.callback(invoke_without_command=True)
-@reported()
-def list_all(context: typer.Context) -> None:
+@as_command
+def list_all(context: typer.Context) -> Outcome | None:
     """List the paper's data sets."""
     if context.invoked_subcommand is not None:
-        return
+        return None
     from rich.table import Table
 
     from wesam.bench.datasets.registry import DATASETS
@@ -29,11 +33,12 @@ def list_all(context: typer.Context) -> None:
         table.add_row(dataset.name, dataset.title, dataset.shift, str(dataset.images or ""), str(dataset.split))
     console.print(table)
     say("wesam datasets show NAME says where to get one; wesam datasets check NAME DIR looks through it")
+    return Outcome({"datasets": [_record(dataset) for dataset in DATASETS.values()]})
 
 
 @datasets.command()
-@reported()
-def show(name: NameArgument) -> None:
+@as_command
+def show(name: NameArgument) -> Outcome:
     """Say where to get a data set, its terms, its layout, its split and the paper's run on it."""
     from wesam.bench.datasets.registry import DATASETS, find_dataset
 
@@ -53,14 +58,15 @@ def show(name: NameArgument) -> None:
     for key, text in lines.items():
         if text:
             say(f"{key + ':':<10}{text}")
+    return Outcome(_record(dataset))
 
 
 @datasets.command()
-@reported()
+@as_command
 def check(
     name: NameArgument,
     folder: Annotated[Path, typer.Argument(help="Where it lies.", metavar="DIR")],
-) -> None:
+) -> Outcome:
     """Look through a data set and list all problems at once; train and test must share no image."""
     from wesam.bench.datasets.read import read_dataset
     from wesam.bench.datasets.registry import DATASETS, find_dataset
@@ -75,12 +81,20 @@ def check(
     else:
         chosen = [find_dataset(name)]
     fatal = False
+    parts: dict[str, list[str]] = {}
     for dataset, variant in chosen:
         found = read_dataset(dataset, folder, variant)
         say(f"{variant}:\n{found}" if variant else str(found))
         fatal |= bool(found.fatal)
-    raise typer.Exit(1 if fatal else 0)
+        parts[variant or name] = str(found).splitlines()
+    return Outcome({"usable": not fatal, "found": parts}, failed=fatal)
 
 
 def _first(layout: tuple[str, ...], variant: str) -> str:
     return layout[0].format(variant=variant)
+
+
+def _record(dataset: Dataset) -> dict[str, Any]:
+    """For machines."""
+    names = ("name", "title", "shift", "source", "terms", "layout", "variants", "objects", "images")
+    return {**{name: getattr(dataset, name) for name in names}, "split": str(dataset.split)}

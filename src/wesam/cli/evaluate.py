@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wesam.cli.console import image_progress, print_scores, say
+from wesam.cli.command import Outcome
+from wesam.cli.console import say
 from wesam.cli.options import (
     AdapterOption,
     BandsOption,
@@ -22,6 +23,8 @@ from wesam.cli.options import (
     overlap_of,
     reading_of,
 )
+from wesam.cli.progress import image_progress
+from wesam.cli.tables import print_scores
 
 if TYPE_CHECKING:
     from wesam.evaluation.ground_truth import ScoredPrompt
@@ -58,7 +61,7 @@ def evaluate(
     format: FormatOption = None,
     page: PageOption = None,
     bands: BandsOption = None,
-) -> None:
+) -> Outcome:
     """Score a model, with its adapter and without, beside masks that need no network."""
     from wesam.errors import WesamError
     from wesam.evaluation.embedding_swap import embedding_swap
@@ -68,12 +71,12 @@ def evaluate(
     from wesam.updates.load import load_segmenter
 
     if swap and tile is not None:
-        raise WesamError("--swap: expected no --tile beside it, as it looks at whole images, got both")
+        raise WesamError("--swap: give no --tile beside it, as it works on whole images")
     shared = overlap_of(tile, overlap)
     prompts = _prompts(prompt)
-    there = [name for name in _FILES if out is not None and (out / name).exists()]
+    there = [out / name for name in _FILES if out is not None and (out / name).exists()]
     if there and not overwrite:
-        raise WesamError(f"{out}: expected no {there[0]} in it, got one; --overwrite replaces it")
+        raise WesamError(f"{there[0]}: already exists; --overwrite replaces it")
     samples, report = load_samples(images, labels, format=format, reading=reading_of(page, bands))
     if swap and len(samples) < 2:
         raise WesamError(f"--swap: expected at least 2 images with objects, got {len(samples)}")
@@ -111,6 +114,8 @@ def evaluate(
             swap=swapped,
         )
         say(f"written to {out}")
+    document = {**evaluation.model_dump(mode="json"), "embedding_swap": swapped and swapped.model_dump()}
+    return Outcome(document)
 
 
 def _prompts(text: str) -> list[ScoredPrompt]:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from wesam.cli.command import Outcome
 from wesam.cli.console import say
 from wesam.cli.options import ModelOption
 
@@ -17,7 +18,7 @@ def export(
     to: Annotated[Literal["transformers", "official"], typer.Option("--to", help="Format.")],
     out: Annotated[Path, typer.Option("--out", help="Folder (transformers) or .pth file (official).", metavar="PATH")],
     overwrite: Annotated[bool, typer.Option("--overwrite")] = False,
-) -> None:
+) -> Outcome:
     """Merge an adapter into its model and write one that other tools load as any SAM."""
     from wesam.export.official import export_official
     from wesam.export.transformers import export_transformers
@@ -27,3 +28,4 @@ def export(
     writer = export_transformers if to == "transformers" else export_official
     writer(segmenter, out, overwrite=overwrite)
     say(f"written: {out}")
+    return Outcome({"written": out})

@@ -7,11 +7,12 @@ from typing import Annotated
 
 import typer
 
+from wesam.cli.command import Outcome
 from wesam.cli.console import say
 
 
 def generate(
-    out: Annotated[Path, typer.Option("--out", help="Folder of the pack.", metavar="DIR")],
+    out: Annotated[Path, typer.Option("--out", help="Folder of the dataset.", metavar="DIR")],
     family: Annotated[
         str,
         typer.Option(
@@ -24,8 +25,8 @@ def generate(
     test: Annotated[int, typer.Option("--test", min=1, help="Other images with masks, to score on.")] = 50,
     size: Annotated[int, typer.Option("--size", min=64, help="Side of the images, pixels.")] = 256,
     seed: Annotated[int, typer.Option("--seed", min=0)] = 0,
-) -> None:
-    """Draw images with exact masks, and boxes to adapt from, as a COCO pack; nothing is downloaded."""
+) -> Outcome:
+    """Draw images with exact masks, and boxes to adapt from, as a COCO dataset; nothing is downloaded."""
     from wesam.generated import write_coco
 
     written = [
@@ -35,3 +36,4 @@ def generate(
     say(f"{train} train and {test} test images of {family} in {out / 'images'}")
     for path in written:
         say(f"  {path}")
+    return Outcome({"images": out / "images", "train": train, "test": test, "written": written})

@@ -71,7 +71,7 @@ def overlap_of(tile: int | None, overlap: int | None) -> int:
     from wesam.frames.tiling import check_tiles
 
     if overlap is not None and tile is None:
-        raise typer.BadParameter("expected --tile beside it, got none", param_hint="--overlap")
+        raise typer.BadParameter("needs --tile", param_hint="--overlap")
     shared = DEFAULT_OVERLAP if overlap is None else overlap
     check_tiles(tile, shared)
     return shared

@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from wesam.cli.console import image_progress, say
+from wesam.cli.command import Outcome
+from wesam.cli.console import say
 from wesam.cli.options import (
     AdapterOption,
     BandsOption,
@@ -22,6 +23,7 @@ from wesam.cli.options import (
     overlap_of,
     reading_of,
 )
+from wesam.cli.progress import image_progress
 
 
 def predict(
@@ -42,7 +44,7 @@ def predict(
     format: FormatOption = None,
     page: PageOption = None,
     bands: BandsOption = None,
-) -> None:
+) -> Outcome:
     """Segment every labelled object: COCO masks, instance maps, pictures."""
     from wesam.evaluation.predict import predict as run_prediction
     from wesam.labels.check import load_samples
@@ -58,3 +60,4 @@ def predict(
             segmenter, samples, out, prompt=prompt, tile=tile, overlap=shared, overwrite=overwrite, on_image=advance
         )
     say(f"masks of {len(samples)} images: {results}")
+    return Outcome({"written": results, "images": len(samples)})

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from wesam.cli.console import image_progress, say
+from wesam.cli.command import Outcome
+from wesam.cli.console import say
 from wesam.cli.options import (
     AdapterOption,
     BandsOption,
@@ -21,6 +23,7 @@ from wesam.cli.options import (
     overlap_of,
     reading_of,
 )
+from wesam.cli.progress import image_progress
 from wesam.errors import WesamError
 
 if TYPE_CHECKING:
@@ -37,11 +40,11 @@ def prompts(
     ] = None,
     iou_quantile: Annotated[
         float | None,
-        typer.Option("--iou-quantile", help="Share of masks that go for their low predicted IoU (0.75)."),
+        typer.Option("--iou-quantile", help="Fraction of masks dropped for their low predicted IoU (0.75)."),
     ] = None,
     stability_quantile: Annotated[
         float | None,
-        typer.Option("--stability-quantile", help="Share of the others that go as not stable (0.75)."),
+        typer.Option("--stability-quantile", help="Fraction of the others dropped as unstable (0.75)."),
     ] = None,
     iou_threshold: Annotated[
         float | None, typer.Option("--iou-threshold", help="Least predicted IoU, instead of the quantile.")
@@ -53,7 +56,7 @@ def prompts(
     overlap: OverlapOption = None,
     cache: Annotated[
         Path | None,
-        typer.Option("--cache", help="Folder of what the model answered; absent: beside --out.", metavar="DIR"),
+        typer.Option("--cache", help="Folder of what the model predicted; absent: beside --out.", metavar="DIR"),
     ] = None,
     previews: Annotated[int, typer.Option("--previews", min=0, help="Pictures to draw, beside --out.")] = 4,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Write over an older --out.")] = False,
@@ -61,8 +64,8 @@ def prompts(
     precision: PrecisionOption = "fp32",
     page: PageOption = None,
     bands: BandsOption = None,
-) -> None:
-    """Find prompts in images without labels, for you to look at and correct: masks, boxes, a point each."""
+) -> Outcome:
+    """Find prompts in images without labels, for you to check and correct: masks, boxes, a point each."""
     from wesam.automatic.cache import CandidateCache
     from wesam.automatic.generate import automatic_prompts
     from wesam.evaluation.previews import pick_samples, write_label_pictures
@@ -71,9 +74,7 @@ def prompts(
 
     shared = overlap_of(tile, overlap)
     if out.exists() and not overwrite:
-        raise WesamError(
-            f"{out}: expected a new file, got one that exists and may hold corrections; --overwrite replaces it"
-        )
+        raise WesamError(f"{out}: already exists and may hold corrections; --overwrite replaces it")
     settings = _settings(
         grid={"points_per_side": points_per_side},
         iou_quantile=iou_quantile,
@@ -95,6 +96,16 @@ def prompts(
         write_label_pictures(pick_samples(found.samples, previews), folder, title="prompts")
         say(f"pictures: {folder}")
     say(f"kept for another choice of thresholds, and can be deleted: {kept.folder}")
+    return Outcome(
+        {
+            "written": out,
+            "images": len(found.samples),
+            "prompts": len(found.scores),
+            "masks": found.candidates,
+            "thresholds": asdict(found.thresholds),
+            "cache": kept.folder,
+        }
+    )
 
 
 def _settings(grid: dict[str, Any], **options: Any) -> AutomaticSettings:

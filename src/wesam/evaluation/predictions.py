@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,6 +19,7 @@ from wesam.errors import WesamError
 from wesam.evaluation.overlay import Panel, Picture, draw_panels
 from wesam.labels.files import OUTPUT_MARK, mark_as_output
 from wesam.masks import Rle
+from wesam.strict_json import dumps
 from wesam.types import Instance, Sample
 
 MAX_INSTANCES = 2**16 - 1  # of one image, in a 16-bit map
@@ -138,7 +138,7 @@ class PredictionFolder:
             "annotations": self._annotations,
         }
         with _writing("file", self.results), replaced_file(self.results) as partial:
-            partial.write_text(json.dumps(content) + "\n", encoding="utf-8")
+            partial.write_text(dumps(content) + "\n", encoding="utf-8")
 
     def _annotation(self, image_id: int, instance: Instance, rle: Rle, score: float) -> dict[str, Any]:
         category = self._categories.setdefault(instance.category or "object", len(self._categories) + 1)

@@ -15,6 +15,7 @@ from safetensors import SafetensorError
 
 from wesam.atomic import remove_leftovers, replaced_file
 from wesam.errors import WesamError
+from wesam.strict_json import dumps
 from wesam.training.checkpoint import list_checkpoints
 from wesam.training.config import RunConfig, read_yaml
 from wesam.training.memory import is_out_of_memory
@@ -159,7 +160,7 @@ class RunFolder:
 
     def append_metrics(self, row: dict[str, Any]) -> None:
         with self.metrics.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
+            file.write(dumps(row) + "\n")
 
     def read_metrics(self) -> list[dict[str, Any]]:
         if not self.metrics.exists():
@@ -167,7 +168,7 @@ class RunFolder:
         return [json.loads(line) for line in self.metrics.read_text(encoding="utf-8").splitlines()]
 
     def write_summary(self, summary: dict[str, Any]) -> None:
-        _write(self.summary, json.dumps(summary, indent=2) + "\n")
+        _write(self.summary, dumps(summary, indent=2) + "\n")
 
 
 def _is_ours(name: str) -> bool:

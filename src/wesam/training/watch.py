@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from wesam.health.candidates import CandidateFolder, Weights, candidate_name
 from wesam.health.probe import MOST_IMAGES, VIEWS, HealthProbe, Signals, Split
 from wesam.health.selection import LAST_STEP, Candidate, choose, stalled
 from wesam.models.segmenter import Segmenter
+from wesam.strict_json import dumps
 from wesam.training.config import RunConfig
 from wesam.training.memory import MemoryGuard
 from wesam.training.progress import Notes
@@ -62,7 +62,7 @@ class Selection:
     def write(self, adapter: Path) -> None:
         """Lays the record into an adapter's folder, where peft passes over it."""
         with replaced_file(adapter / SELECTION_FILE) as partial:
-            partial.write_text(json.dumps(self.record(), indent=2) + "\n", encoding="utf-8")
+            partial.write_text(dumps(self.record(), indent=2) + "\n", encoding="utf-8")
 
 
 class HealthWatch:
