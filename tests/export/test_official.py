@@ -11,7 +11,7 @@ from tests.full_disk import full_disk
 from tests.tiny import tiny_sam, tiny_segmenter
 from wesam.errors import WesamError
 from wesam.export.official import export_official
-from wesam.models.official import to_official
+from wesam.models.official.sam import to_official
 from wesam.updates.load import load_segmenter
 
 

@@ -59,7 +59,7 @@ def test_an_existing_path_is_only_replaced_on_request(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("files", "message"),
     [
-        ({"a.png": ""}, "expected a SAM's folder with config.json to overwrite, got something else"),
+        ({"a.png": ""}, "expected a model's folder with config.json to overwrite, got something else"),
         ({"config.json": '{"model_type": "bert"}'}, r"config\.json: model_type: expected sam to overwrite, got bert"),
         ({"config.json": "[]"}, r"config\.json: model_type: expected sam to overwrite, got None"),
         ({"config.json": '{"model_type": "sam"}', "thesis.txt": ""}, r"expected a folder with .*, got thesis\.txt too"),

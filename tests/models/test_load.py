@@ -11,7 +11,7 @@ from tests.tiny import tiny_sam, tiny_segmenter
 from wesam.errors import WesamError
 from wesam.models import load
 from wesam.models.families.shared import IMAGENET_MEAN, IMAGENET_STD
-from wesam.models.official import to_official
+from wesam.models.official.sam import to_official
 from wesam.models.segmenter import Segmenter
 from wesam.updates.load import load_segmenter
 from wesam.updates.lora import LoraSettings

@@ -10,10 +10,11 @@ from transformers import SamConfig, SamModel
 from tests.models import official_oracle as oracle
 from tests.tiny import tiny_config, tiny_sam
 from wesam.errors import WesamError
-from wesam.models.official import (
+from wesam.models.checkpoint import load_checkpoint_file
+from wesam.models.load import load_source
+from wesam.models.official.sam import (
     config_from_official,
     from_official,
-    load_official,
     official_name,
     to_official,
 )
@@ -39,7 +40,7 @@ def test_names_and_shapes_are_those_of_the_original() -> None:
 
 def test_the_same_tensors_come_back(checkpoint: tuple[Path, dict[str, torch.Tensor]]) -> None:
     path, state = checkpoint
-    back = to_official(load_official(path))
+    back = to_official(load_checkpoint_file(path))
     assert back.keys() == state.keys()
     for name, tensor in state.items():
         assert torch.equal(back[name], tensor), name
@@ -49,7 +50,7 @@ def test_the_loaded_model_computes_what_the_original_does(
     checkpoint: tuple[Path, dict[str, torch.Tensor]],
 ) -> None:
     path, state = checkpoint
-    model = load_official(path)
+    model = load_checkpoint_file(path)
     pixels = torch.randn(3, 64, 64, generator=torch.Generator().manual_seed(1))
     box = torch.tensor([5.0, 9.0, 40.0, 60.0])
     features = oracle.encode(state, pixels)
@@ -119,7 +120,7 @@ def test_a_pickle_that_runs_code_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "evil.pth"
     torch.save({"image_encoder.pos_embed": Harm()}, path)
     with pytest.raises(WesamError, match=r"evil\.pth: expected an original SAM checkpoint"):
-        load_official(path)
+        load_checkpoint_file(path)
     assert not (tmp_path / "harm").exists()
 
 
@@ -160,15 +161,26 @@ def test_files_that_are_not_sam(tmp_path: Path, kind: str, message: str) -> None
     path = tmp_path / "bad.pth"
     _write(path, kind)
     with pytest.raises(WesamError, match=rf"bad\.pth: .*{message}"):
-        load_official(path)
+        load_checkpoint_file(path)
 
 
-@pytest.mark.parametrize(("wrapper", "prefix"), [("model", ""), ("state_dict", "module."), (None, "module.")])
+@pytest.mark.parametrize(
+    ("wrapper", "prefix"),
+    [
+        ("model", ""),
+        ("state_dict", "module."),
+        (None, "module."),
+        ("state_dict", "model."),
+        ("model_state", "sam."),
+        (None, "_orig_mod."),
+        ("model_state_dict", "module._orig_mod.model."),
+    ],
+)
 def test_weights_that_training_code_has_wrapped_are_found(tmp_path: Path, wrapper: str | None, prefix: str) -> None:
     state = to_official(tiny_sam())
     wrapped = {prefix + name: tensor for name, tensor in state.items()}
     torch.save(wrapped if wrapper is None else {wrapper: wrapped, "epoch": 3}, tmp_path / "medical.pth")
-    for name, tensor in to_official(load_official(tmp_path / "medical.pth")).items():
+    for name, tensor in to_official(load_checkpoint_file(tmp_path / "medical.pth")).items():
         assert torch.equal(tensor, state[name]), name
 
 
@@ -193,3 +205,56 @@ def test_what_the_format_cannot_tell_is_refused() -> None:
     config.mask_decoder_config.num_attention_heads = 4
     with pytest.raises(WesamError, match="decoder heads: expected 8, got 4"):
         to_official(SamModel(config))
+
+
+def test_a_compiled_part_is_found(tmp_path: Path) -> None:
+    state = to_official(tiny_sam())
+    torch.save({name.replace("encoder.", "encoder._orig_mod.", 1): t for name, t in state.items()}, tmp_path / "c.pth")
+    assert to_official(load_checkpoint_file(tmp_path / "c.pth")).keys() == state.keys()
+
+
+@pytest.mark.parametrize("model", [False, True])
+def test_weights_that_are_not_finite_are_refused_by_name(tmp_path: Path, model: bool) -> None:
+    sam = tiny_sam()
+    with torch.no_grad():
+        sam.vision_encoder.neck.conv1.weight[0, 0] = torch.nan
+    if model:
+        sam.save_pretrained(tmp_path / "model")
+    else:
+        torch.save(to_official(sam), tmp_path / "model")
+    with pytest.raises(WesamError, match=r"tensor (image|vision)_encoder\.neck\.(0|conv1)\.weight: expected finite"):
+        load_source(tmp_path / "model", device="cpu")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:1", "a Git LFS pointer"),
+        (b"<!DOCTYPE html><html>", "a web page"),
+    ],
+)
+def test_what_is_often_saved_in_place_of_weights_is_called_that(tmp_path: Path, content: bytes, message: str) -> None:
+    (tmp_path / "sam.pth").write_bytes(content)
+    with pytest.raises(WesamError, match=message):
+        load_checkpoint_file(tmp_path / "sam.pth")
+
+
+@pytest.mark.parametrize(
+    ("name", "family"),
+    [
+        ("image_encoder.patch_embed.seq.0.c.weight", "MobileSAM"),
+        ("cls_token", "DINO"),
+        ("detector.backbone.weight", "SAM 3"),
+    ],
+)
+def test_another_family_is_called_by_its_name(tmp_path: Path, name: str, family: str) -> None:
+    torch.save({name: torch.zeros(1)}, tmp_path / "other.pth")
+    with pytest.raises(WesamError, match=family):
+        load_checkpoint_file(tmp_path / "other.pth")
+
+
+def test_no_advice_to_run_foreign_code(tmp_path: Path) -> None:
+    torch.save({"epoch": 1, "model": Path("x"), "args": {}}, tmp_path / "run.ckpt")
+    with pytest.raises(WesamError, match="save its state_dict alone") as error:
+        load_checkpoint_file(tmp_path / "run.ckpt")
+    assert "weights_only" not in str(error.value)

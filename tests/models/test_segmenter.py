@@ -10,7 +10,7 @@ from tests.models import official_oracle as oracle
 from tests.tiny import tiny_segmenter
 from wesam.errors import WesamError
 from wesam.models.features import Features
-from wesam.models.official import to_official
+from wesam.models.official.sam import to_official
 from wesam.models.prompt_groups import group_by_kind
 from wesam.models.segmenter import Segmenter
 from wesam.types import MaskPrediction, Prompts

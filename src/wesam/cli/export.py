@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -14,18 +14,18 @@ from wesam.cli.options import ModelOption
 
 def export(
     model: ModelOption,
-    adapter: Annotated[Path, typer.Option("--adapter", help="Adapter folder of a run.", metavar="DIR")],
-    to: Annotated[Literal["transformers", "official"], typer.Option("--to", help="Format.")],
+    to: Annotated[str, typer.Option("--to", help="Format: transformers, or official (the publisher's own).")],
     out: Annotated[Path, typer.Option("--out", help="Folder (transformers) or .pth file (official).", metavar="PATH")],
+    adapter: Annotated[
+        Path | None,
+        typer.Option("--adapter", help="Adapter folder of a run; without one the model is converted.", metavar="DIR"),
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite")] = False,
 ) -> Outcome:
-    """Merge an adapter into its model and write one that other tools load as any SAM."""
-    from wesam.export.official import export_official
-    from wesam.export.transformers import export_transformers
+    """Write a model, with an adapter merged into it, for other tools to load as any of its family."""
+    from wesam.export.exporters import export_model
     from wesam.updates.load import load_segmenter
 
-    segmenter = load_segmenter(model, adapter, device="cpu")
-    writer = export_transformers if to == "transformers" else export_official
-    writer(segmenter, out, overwrite=overwrite)
+    export_model(load_segmenter(model, adapter, device="cpu"), to, out, overwrite=overwrite)
     say(f"written: {out}")
     return Outcome({"written": out})

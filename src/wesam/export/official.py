@@ -9,7 +9,7 @@ import torch
 from wesam.atomic import replaced_file
 from wesam.errors import WesamError
 from wesam.models.families.shared import IMAGENET_MEAN, IMAGENET_STD
-from wesam.models.official import to_official
+from wesam.models.official import official_format
 from wesam.models.segmenter import Segmenter
 from wesam.updates.update import merged_model
 
@@ -32,7 +32,7 @@ def export_official(segmenter: Segmenter, out: str | Path, overwrite: bool = Fal
             f"the original SAM format cannot hold this model: pixel mean and std: "
             f"expected {(IMAGENET_MEAN, IMAGENET_STD)}, got {statistics}"
         )
-    state = to_official(merged_model(segmenter))
+    state = official_format(segmenter.family.model_type).write(merged_model(segmenter))
     try:
         with replaced_file(out) as partial:
             torch.save(state, partial)

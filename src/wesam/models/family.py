@@ -25,6 +25,7 @@ class Family(Protocol):
     Attributes:
         model_type: as in the configuration of a transformers folder.
         also: further model types whose folders hold a network of this family.
+        image_processor, processor: the names of transformers' classes that prepare its inputs.
         targets: for each target a pattern that the whole name of a layer matches ("encoder" and "decoder": of every
             layer within). Under "attention" stand the projections that make queries and values, alone or fused.
         block: matches the part of a layer's name that tells which block of the encoder it is in; blocks come in the
@@ -33,6 +34,8 @@ class Family(Protocol):
 
     model_type: str
     also: tuple[str, ...]
+    image_processor: str
+    processor: str
     targets: Mapping[Target, str]
     block: str
 

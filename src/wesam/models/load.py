@@ -13,8 +13,8 @@ from transformers.image_processing_base import ImageProcessingMixin
 
 from wesam.assets import bundled_model_path
 from wesam.errors import WesamError
+from wesam.models.checkpoint import load_checkpoint_file
 from wesam.models.families import family_names, find_family
-from wesam.models.official import load_official
 from wesam.models.segmenter import Precision, Segmenter
 
 
@@ -47,7 +47,7 @@ def _read(model: str | Path) -> tuple[nn.Module, _Processor]:
     """The network, and the configuration of its image processor."""
     path = Path(model).expanduser()
     if path.is_file():
-        return load_official(path), {}
+        return load_checkpoint_file(path), {}
     if path.is_dir():
         return _from_transformers(str(path), local=True)
     ways = "a folder in transformers' format, an original SAM .pth, a bundled name, or a hub id like owner/name"
@@ -89,6 +89,11 @@ def _from_transformers(source: str, local: bool) -> tuple[nn.Module, _Processor]
     if family is None:
         raise WesamError(f"{source}: expected a model of type {', '.join(family_names())}, got {kind}")
     network = family.load(source, local)
+    for name, weight in network.state_dict().items():
+        if weight.is_floating_point() and not bool(torch.isfinite(weight).all()):
+            raise WesamError(
+                f"{source}: tensor {name}: expected finite weights, got NaN or infinity; its training diverged"
+            )
     try:
         processor = ImageProcessingMixin.get_image_processor_dict(source, local_files_only=local)[0]
     except OSError:

@@ -24,6 +24,8 @@ class EdgeTam:
 
     model_type = "edgetam"
     also: tuple[str, ...] = ("edgetam_video",)
+    image_processor = "Sam2ImageProcessor"
+    processor = "Sam2Processor"
     block = _BLOCK
     targets: Mapping[Target, str] = {
         "linear": rf"{_BLOCK}\.(conv_pwl?|token_mixer\.se\.fc[12]|channel_mixer\.conv[12]\.c)",

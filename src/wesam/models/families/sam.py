@@ -19,6 +19,8 @@ _BLOCK = r"vision_encoder\.layers\.\d+"
 class Sam:
     model_type = "sam"
     also: tuple[str, ...] = ()
+    image_processor = "SamImageProcessor"
+    processor = "SamProcessor"
     block = _BLOCK
     targets: Mapping[Target, str] = {
         "attention": rf"{_BLOCK}\.attn\.qkv",

@@ -26,6 +26,8 @@ class Sam2:
 
     model_type = "sam2"
     also: tuple[str, ...] = ("sam2_video",)  # the publisher's folders say this of the same files
+    image_processor = "Sam2ImageProcessor"
+    processor = "Sam2Processor"
     block = _BLOCK
     targets: Mapping[Target, str] = {
         "attention": rf"{_BLOCK}\.attn\.qkv",

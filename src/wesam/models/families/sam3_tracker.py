@@ -23,6 +23,8 @@ class Sam3Tracker:
 
     model_type = "sam3_tracker"
     also: tuple[str, ...] = ("sam3_video", "sam3_tracker_video")  # the publisher's folder holds all parts
+    image_processor = "Sam3ImageProcessor"
+    processor = "Sam3TrackerProcessor"
     block = _BLOCK
     targets: Mapping[Target, str] = {
         "attention": rf"{_BLOCK}\.attention\.[qv]_proj",

@@ -22,6 +22,8 @@ class SamHq(Sam):
 
     model_type = "sam_hq"
     also: tuple[str, ...] = ()
+    image_processor = "SamImageProcessor"
+    processor = "SamHQProcessor"
 
     def load(self, source: str, local: bool) -> nn.Module:
         from transformers import SamHQModel

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,6 +15,7 @@ from torch import Tensor
 from transformers import SamConfig, SamMaskDecoderConfig, SamModel, SamPromptEncoderConfig, SamVisionConfig
 
 from wesam.errors import WesamError
+from wesam.models.official.shapes import check_shapes
 
 # transformers holds the positional frequencies twice (tied), the original once.
 _TIED = "shared_image_embedding.positional_embedding"
@@ -58,45 +58,6 @@ def official_name(name: str, iou_head_depth: int = 3) -> str:
     return name
 
 
-# Where training code puts the weights, and what torch's DistributedDataParallel puts before their names.
-_WRAPPERS = ("model", "state_dict", "model_state_dict")
-_DDP = "module."
-
-
-def load_official(path: Path) -> SamModel:
-    """Reads an original `.pth`; the architecture (vit_b, vit_l, vit_h or reduced) comes from its shapes.
-
-    Returns:
-        The model with float32 weights on the CPU.
-
-    Raises:
-        WesamError: if the file is not a whole SAM checkpoint; the message names the tensor.
-    """
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # unpickling a foreign file can raise any kind
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise WesamError(
-            f"{path}: expected an original SAM checkpoint (a .pth that holds tensors only), got: {reason}"
-        ) from error
-    state = _unwrapped(state)
-    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
-        kind = f"keys {sorted(map(str, state))[:5]}" if isinstance(state, dict) else type(state).__name__
-        raise WesamError(f"{path}: expected an original SAM checkpoint (tensors by name), got {kind}")
-    try:
-        return from_official(state)
-    except WesamError as error:
-        raise WesamError(f"{path}: {error}") from error
-
-
-def _unwrapped(state: Any) -> Any:
-    """The weights of a checkpoint that training code has put beside its optimiser, or saved from within DDP."""
-    if isinstance(state, dict):
-        state = next((state[name] for name in _WRAPPERS if isinstance(state.get(name), dict)), state)
-        state = {str(name).removeprefix(_DDP): value for name, value in state.items()}
-    return state
-
-
 def from_official(state: Mapping[str, Tensor]) -> SamModel:
     """A `SamModel` that holds the tensors of an original checkpoint (shared where they are float32).
 
@@ -112,7 +73,7 @@ def from_official(state: Mapping[str, Tensor]) -> SamModel:
     except ValueError as error:  # widths that the heads do not divide
         raise WesamError(f"expected the shapes of a SAM, got ones of which none can be built: {error}") from error
     names = _names(model)
-    _check(state, {names[name]: tuple(tensor.shape) for name, tensor in _tensors(model).items()})
+    check_shapes(state, "SAM", {names[name]: tuple(tensor.shape) for name, tensor in _tensors(model).items()})
     own = {name: state[official].float() for name, official in names.items()}
     own[_TIED] = own["prompt_encoder.shared_embedding.positional_embedding"]
     model.load_state_dict(own, assign=True)
@@ -222,23 +183,6 @@ def _names(model: SamModel) -> dict[str, str]:
     """Original names by transformers' names."""
     depth = model.config.mask_decoder_config.iou_head_depth
     return {name: official_name(name, depth) for name in _tensors(model)}
-
-
-def _check(state: Mapping[str, Tensor], expected: Mapping[str, tuple[int, ...]]) -> None:
-    missing, unknown = sorted(expected.keys() - state.keys()), sorted(state.keys() - expected.keys())
-    if missing or unknown:
-        raise WesamError(
-            f"expected {len(expected)} tensors of a SAM, got {len(state)}: "
-            f"{_listed('missing', missing)}; {_listed('unknown', unknown)}"
-        )
-    for name, shape in expected.items():
-        if tuple(state[name].shape) != shape:
-            raise WesamError(f"tensor {name}: expected shape {shape}, got {tuple(state[name].shape)}")
-
-
-def _listed(word: str, names: list[str]) -> str:
-    more = f" and {len(names) - 4} more" if len(names) > 4 else ""
-    return f"{word} {', '.join(names[:4]) or 'none'}{more}"
 
 
 def _architecture(config: SamConfig) -> dict[str, Any]:
