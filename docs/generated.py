@@ -15,7 +15,7 @@ from pydantic_core import PydanticUndefined
 from wesam.methods.base import MethodSettings
 from wesam.methods.registry import method_names, settings_type
 from wesam.training.config import DEFAULT_METHOD, PRESETS, RunConfig
-from wesam.updates.registry import kinds
+from wesam.updates.registry import known_kinds
 from wesam.updates.settings import UpdateSettings
 
 EXPERIMENTS = Path(__file__).parent / "experiments"
@@ -84,7 +84,7 @@ def _row(name: str, field: FieldInfo) -> str:
 def _models(annotation: Any) -> list[type[BaseModel]]:
     """The settings models that a field may hold."""
     if annotation is UpdateSettings:
-        return list(kinds())
+        return known_kinds()
     if annotation is MethodSettings:
         return [settings_type(name) for name in sorted(method_names(), key=lambda name: name != DEFAULT_METHOD)]
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):

@@ -18,7 +18,6 @@ from wesam.models.segmenter import Segmenter
 from wesam.training.config import make_config
 from wesam.training.loop import TrainResult, make_accelerator, train
 from wesam.training.run_folder import RunFolder
-from wesam.updates.lora import LoraSettings
 from wesam.updates.update import add_update
 
 FAST = {"device": "cpu", "previews": 0, "warmup_steps": 2, "learning_rate": 1e-2, "trackers": []}
@@ -57,7 +56,7 @@ class SmallRun:
         self.config = make_config({**values, **given})
         self.folder = RunFolder(self.config.out)
         self.segmenter: Segmenter = tiny_segmenter()
-        add_update(self.segmenter, LoraSettings(), seed=0)
+        add_update(self.segmenter, self.config.update, seed=0)
         self.method = self.learned(self.segmenter, MethodSettings(name="test"))
 
     def train(self) -> TrainResult:

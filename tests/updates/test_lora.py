@@ -62,7 +62,7 @@ def test_defaults_are_the_documented_ones() -> None:
         "kind": "lora",
         "rate": 1.0,
         "rank": 4,
-        "target": "qkv",
+        "target": None,
         "last": 1.0,
         "alpha": None,
         "dropout": 0.0,

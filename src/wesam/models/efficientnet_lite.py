@@ -126,7 +126,7 @@ class _Separable(nn.Module):
         self.residual = stride == 1 and inputs == stage.channels
         self.conv_dw = SameConv2d(inputs, inputs, stage.kernel, stride, groups=inputs)
         self.bn1 = nn.BatchNorm2d(inputs, _EPS)
-        self.conv_pw = SameConv2d(inputs, stage.channels, 1)
+        self.conv_pw = nn.Conv2d(inputs, stage.channels, 1, bias=False)
         self.bn2 = nn.BatchNorm2d(stage.channels, _EPS)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -142,11 +142,11 @@ class _Inverted(nn.Module):
         super().__init__()
         self.residual = stride == 1 and inputs == stage.channels
         wide = _round_channels(inputs * stage.expansion)
-        self.conv_pw = SameConv2d(inputs, wide, 1)
+        self.conv_pw = nn.Conv2d(inputs, wide, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(wide, _EPS)
         self.conv_dw = SameConv2d(wide, wide, stage.kernel, stride, groups=wide)
         self.bn2 = nn.BatchNorm2d(wide, _EPS)
-        self.conv_pwl = SameConv2d(wide, stage.channels, 1)
+        self.conv_pwl = nn.Conv2d(wide, stage.channels, 1, bias=False)
         self.bn3 = nn.BatchNorm2d(stage.channels, _EPS)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from wesam.models.features import Features
 from wesam.types import Prompts
 
 # Parts of a network that an update may change.
-Target = Literal["attention", "linear", "norms", "encoder", "decoder"]
+Target = Literal["attention", "linear", "norms", "tokens", "encoder", "decoder"]
 
 # Which masks a prompt gets: "single" the mask of the decoder's single-mask token, always; "published" the one mask that
 # the published model gives, which may be another where that one is not stable (SAM 2); "several" K of them.
@@ -27,7 +27,8 @@ class Family(Protocol):
         also: further model types whose folders hold a network of this family.
         image_processor, processor: the names of transformers' classes that prepare its inputs.
         targets: for each target a pattern that the whole name of a layer matches ("encoder" and "decoder": of every
-            layer within). Under "attention" stand the projections that make queries and values, alone or fused.
+            weight within). Under "attention" stand the projections that make queries, keys and values, apart or
+            fused; under "tokens" the layers that the tokens come from which enter the blocks, and the last of all.
         block: matches the part of a layer's name that tells which block of the encoder it is in; blocks come in the
             order of `named_modules`.
     """

@@ -34,6 +34,9 @@ from wesam.updates.registry import AnyUpdateSettings
 
 PAPER_WARMUP_STEPS = 250
 
+# Blocks whose settings depend on what they are for, and the setting in them that says it.
+_NAMED_BY = {"method": "name", "update": "kind"}
+
 # Dots in the key of a setting; more of them would only be a way to exhaust the interpreter's stack.
 _DEEPEST_KEY = 8
 
@@ -134,15 +137,6 @@ class RunConfig(BaseModel):
         default=("tensorboard",), description="accelerate's trackers by name; metrics.jsonl is always written"
     )
 
-    @model_validator(mode="before")
-    @classmethod
-    def _has_no_setting_that_is_gone(cls, values: Any) -> Any:
-        if isinstance(values, dict) and "lora" in values:
-            raise ValueError(
-                "lora: is now update, with kind: lora in it; lora.ranks is gone (all blocks have one rank)"
-            )
-        return values
-
     @field_validator("model")
     @classmethod
     def _is_found_from_elsewhere(cls, model: str) -> str:
@@ -235,8 +229,8 @@ def make_config(
 ) -> RunConfig:
     """Builds the config of a run from its sources; a later source wins: preset, file, values, overrides.
 
-    The method is the one named last. A source that names another one means its `method` block for that one, so the
-    block is passed over; all other keys of all sources are checked.
+    The method is the one named last, and so is the kind of update. A source that names another one means its block
+    for that one, so the block is passed over; all other keys of all sources are checked.
 
     Args:
         values: fields of `RunConfig`; None means "not given".
@@ -258,14 +252,14 @@ def make_config(
         given = _merge(given, _parse_override(override))
     sources = [PRESETS[preset], from_file, {key: value for key, value in values.items() if value is not None}, given]
     sources = [_with_named_method(one) for one in sources]
-    methods = [name for one in sources for name in _method_name(one)]
+    named = {block: [name for one in sources for name in _name_in(one, block)] for block in _NAMED_BY}
     merged: dict[str, Any] = {}
     for one in sources:
-        if _method_name(one) not in ([], methods[-1:]):
-            one = {key: value for key, value in one.items() if key != "method"}
-        merged = _merge(merged, one)
+        meant_for_others = [block for block in _NAMED_BY if _name_in(one, block) not in ([], named[block][-1:])]
+        merged = _merge(merged, {key: value for key, value in one.items() if key not in meant_for_others})
     origin = f"{file}: " if file is not None else ""
-    known = settings_type(methods[-1]).model_fields if methods[-1] in method_names() else {}
+    method = named["method"][-1]
+    known = settings_type(method).model_fields if method in method_names() else {}
     try:
         refuse_dropped(merged, known)
     except WesamError as error:
@@ -335,10 +329,14 @@ def _with_named_method(source: dict[str, Any]) -> dict[str, Any]:
     return {**source, "method": {"name": name}} if isinstance(name, str) else source
 
 
-def _method_name(source: dict[str, Any]) -> list[Any]:
-    """What a source names as its method; [] if it names none."""
-    block = source.get("method")
-    return [block["name"]] if isinstance(block, dict) and "name" in block else []
+def _name_in(source: dict[str, Any], block: str) -> list[Any]:
+    """Which method or kind of update a source's block is for; [] if it does not say."""
+    value = source.get(block)
+    if value is None:
+        return []
+    if not isinstance(value, dict):
+        return [value]  # a kind without settings, or a list of kinds
+    return [value[_NAMED_BY[block]]] if _NAMED_BY[block] in value else []
 
 
 def _merge(base: dict[str, Any], update: dict[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,9 @@ _LINE = "delete the line"
 #: By dotted name; a name stands for all below it. Why each is fixed: docs/design-decisions.md.
 DROPPED: Mapping[str, str] = {
     "objective": "it is called method now: write method: instead (--set method.name=..., or --method NAME)",
+    "lora.ranks": f"all blocks have one rank; {_LINE}",
+    "lora": "it is called update now: write update: with kind: lora (--set update.rank=...)",
+    "update.ranks": f"all blocks have one rank; {_LINE}",
     "schedule": f"the rate is constant after the warm-up; {_LINE}",
     "keep_checkpoints": f"the newest two are kept; {_LINE}",
     "guard": f"three bad steps in a row go back to a checkpoint, at most three times; {_LINE}",

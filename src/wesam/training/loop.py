@@ -12,7 +12,7 @@ from datetime import timedelta
 import torch
 from accelerate import Accelerator
 from accelerate.tracking import get_available_trackers
-from accelerate.utils import InitProcessGroupKwargs, ProjectConfiguration, gather_object
+from accelerate.utils import DistributedDataParallelKwargs, InitProcessGroupKwargs, ProjectConfiguration, gather_object
 from torch import Tensor
 
 from wesam.batches.batch import Batch
@@ -67,7 +67,10 @@ def make_accelerator(config: RunConfig, folder: RunFolder) -> Accelerator:
             cpu=config.device == "cpu",
             log_with=list(config.trackers) or None,
             project_config=ProjectConfiguration(logging_dir=str(folder.root / "tensorboard")),
-            kwargs_handlers=[InitProcessGroupKwargs(timeout=_PATIENCE)],
+            kwargs_handlers=[
+                InitProcessGroupKwargs(timeout=_PATIENCE),
+                DistributedDataParallelKwargs(find_unused_parameters=not config.update.all_learn),
+            ],
         )
     except ValueError as error:
         raise WesamError(
@@ -227,7 +230,7 @@ class _Loop:
             due = self.step % config.checkpoint_every == 0 or self.step == self.steps
             if due or measured or self.step % config.log_every == 0:
                 self.window.flush(self.step, rate)
-            if (measured or due) and not all_finite(self.update.state()):
+            if (measured or due) and not all_finite(self.update.tensors()):
                 return self._go_back()
             if measured:
                 if self.watch is not None:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from peft import LoraConfig, inject_adapter_in_model
@@ -32,16 +32,21 @@ _PREFIX = "base_model.model."
 class LoraSettings(UpdateSettings):
     """An update ``alpha / r * B A`` of rank r beside each layer: where it sits and how large it may grow.
 
-    * `qkv`: on the fused query-key-value projection of every block.
-    * `qv`: two updates of rank r, one on its query and one on its value third; keys stay as they were.
+    * `qkv`: on the query, key and value projection of every block, fused or apart.
+    * `qv`: on queries and values alone. Where the projection is fused these are two updates of rank r, one on its query
+      and one on its value third.
     * `all-linear`: on every linear layer and 1 x 1 convolution of every block.
     """
 
+    adds_layers: ClassVar[bool] = True
+    all_learn: ClassVar[bool] = True
+
     kind: Literal["lora"] = "lora"
     rank: int = Field(default=4, ge=1, description="Rank r. Default: WeSAM (arXiv 2312.03502), section 4.")
-    target: Literal["qkv", "qv", "all-linear"] = Field(
-        default="qkv",
-        description="What is updated. Default: ours, the layer that SAM has in one piece; the paper is `qv`.",
+    target: Literal["qkv", "qv", "all-linear"] | None = Field(
+        default=None,
+        description="What is updated. Default: `qkv`, which SAM has in one piece, or `all-linear` in a network without "
+        "attention; the paper is `qv`.",
     )
     last: float = Field(
         default=1.0, gt=0, le=1, description="The fraction of the encoder's blocks that are updated: the last ones."
@@ -61,22 +66,27 @@ class LoraSettings(UpdateSettings):
         return 1.0 if self.alpha is None else self.alpha / self.rank
 
     def parts(self, segmenter: Segmenter, seed: int) -> Sequence[Part]:
-        part = LoraPart(segmenter.network, self._config(segmenter), self.rate)
-        part.draw(seed)
+        layers = layer_names(segmenter, self._target(segmenter), self.kind, self.last)
         if self.target == "qv":
-            part.hold_query_value_structure()
-        return [part]
-
-    def _config(self, segmenter: Segmenter) -> LoraConfig:
-        target: Target = "linear" if self.target == "all-linear" else "attention"
-        layers = layer_names(segmenter, target, self.kind, self.last)
-        rank = self.rank * (2 if self.target == "qv" else 1)  # see query_value.py
-        return LoraConfig(
+            layers = [name for name in layers if not _own_name(name).startswith("k")]
+        halves = self.target == "qv" and any(map(_is_fused, layers))
+        rank = self.rank * (2 if halves else 1)  # see query_value.py
+        config = LoraConfig(
             r=rank,
             lora_alpha=self.scale * rank,
             target_modules="|".join(re.escape(name) for name in layers),
             lora_dropout=self.dropout,
         )
+        part = LoraPart(segmenter.network, config, self.rate)
+        part.draw(seed)
+        if halves:
+            part.hold_query_value_structure()
+        return [part]
+
+    def _target(self, segmenter: Segmenter) -> Target:
+        if self.target is None:
+            return "attention" if "attention" in segmenter.family.targets else "linear"
+        return "linear" if self.target == "all-linear" else "attention"
 
 
 class LoraPart(Part):
@@ -95,7 +105,8 @@ class LoraPart(Part):
         self.rate = rate
         self._config = config
         self._network = network
-        with torch.random.fork_rng(devices=[]):  # peft draws factors, which the caller replaces
+        # peft draws factors, which the caller replaces.
+        with torch.random.fork_rng(devices=[]), _no_tied_weights(network):
             inject_adapter_in_model(config, network)
         self._layers = [(name, layer) for name, layer in network.named_modules() if isinstance(layer, LoraLayer)]
         # B is zero, and DoRA's magnitudes are the layers' own: what tells source from update. A may be anything.
@@ -120,7 +131,9 @@ class LoraPart(Part):
 
     def hold_query_value_structure(self) -> None:
         """Makes two updates of half the rank of each, one on queries and one on values."""
-        hold_query_value_structure([one for name, one in self.tensors().items() if not _is_inner(name)])
+        fused = {f"{_PREFIX}{name}" for name, _ in self._layers if _is_fused(name)}
+        outer = {name: one for name, one in self.tensors().items() if name.endswith(".lora_B.weight")}
+        hold_query_value_structure([one for name, one in outer.items() if name.rpartition(".lora_B")[0] in fused])
 
     @contextmanager
     def off(self) -> Iterator[None]:
@@ -159,6 +172,34 @@ class LoraPart(Part):
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in self.tensors().items()}
         save_file(tensors, folder / PEFT_WEIGHTS_FILE, metadata={"format": "pt"})
         return True
+
+
+@contextmanager
+def _no_tied_weights(network: Any) -> Iterator[None]:
+    """Within this context a network that ties no weights says so in the way that peft understands.
+
+    By the empty mapping of EdgeTAM peft takes it for a language model and asks for its input embeddings.
+    """
+    said = vars(network).get("_tied_weights_keys")
+    if getattr(network, "_tied_weights_keys", None) != {}:
+        yield
+        return
+    network._tied_weights_keys = None
+    try:
+        yield
+    finally:
+        del network._tied_weights_keys
+        if said is not None:
+            network._tied_weights_keys = said
+
+
+def _own_name(layer: str) -> str:
+    return layer.rpartition(".")[2]
+
+
+def _is_fused(layer: str) -> bool:
+    """Whether a projection makes queries, keys and values in one."""
+    return _own_name(layer) == "qkv"
 
 
 def _put(network: nn.Module, name: str, layer: nn.Module) -> None:

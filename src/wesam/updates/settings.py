@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -16,9 +17,14 @@ class UpdateSettings(BaseModel):
 
     Attributes:
         kind: its name, a literal of each class.
+        adds_layers: whether it puts layers of its own into the network.
+        all_learn: whether every loss reaches all that it changes. Several processes need to know.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    adds_layers: ClassVar[bool] = False
+    all_learn: ClassVar[bool] = False
 
     kind: str
     rate: float = Field(default=1.0, gt=0, description="The learning rate of what it changes, in units of the run's.")

@@ -26,6 +26,7 @@ class Sam:
         "attention": rf"{_BLOCK}\.attn\.qkv",
         "linear": rf"{_BLOCK}\.(attn\.(qkv|proj)|mlp\.lin[12])",
         "norms": rf"{_BLOCK}\.layer_norm[12]|vision_encoder\.neck\.layer_norm[12]",
+        "tokens": rf"vision_encoder\.patch_embed\.projection|{_BLOCK}\.mlp\.lin2",
         "encoder": r"vision_encoder\..*",
         "decoder": r"mask_decoder\..*",
     }

@@ -33,6 +33,7 @@ class Sam2:
         "attention": rf"{_BLOCK}\.attn\.qkv",
         "linear": rf"{_BLOCK}\.(attn\.(qkv|proj)|mlp\.proj_(in|out)|proj)",
         "norms": rf"{_BLOCK}\.layer_norm[12]",
+        "tokens": rf"vision_encoder\.backbone\.patch_embed\.projection|{_BLOCK}\.mlp\.proj_out",
         "encoder": r"vision_encoder\..*",
         "decoder": r"mask_decoder\..*",
     }

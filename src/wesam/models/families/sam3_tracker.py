@@ -27,9 +27,10 @@ class Sam3Tracker:
     processor = "Sam3TrackerProcessor"
     block = _BLOCK
     targets: Mapping[Target, str] = {
-        "attention": rf"{_BLOCK}\.attention\.[qv]_proj",
+        "attention": rf"{_BLOCK}\.attention\.[qkv]_proj",
         "linear": rf"{_BLOCK}\.(attention\.[qkvo]_proj|mlp\.fc[12])",
         "norms": rf"{_BLOCK}\.layer_norm[12]",
+        "tokens": rf"vision_encoder\.backbone\.layer_norm|{_BLOCK}\.mlp\.fc2",
         "encoder": r"vision_encoder\..*",
         "decoder": r"mask_decoder\..*",
     }
