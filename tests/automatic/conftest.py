@@ -27,6 +27,8 @@ class PatchSegmenter(Segmenter):
     def __init__(self) -> None:
         nn.Module.__init__(self)  # there is no network of a family
         self.network = nn.Module()
+        self.update = None
+        self.as_published = False
         self.weight = nn.Parameter(torch.ones(1))
         self.asked = 0
 

@@ -25,6 +25,8 @@ class BrightnessSegmenter(Segmenter):
     def __init__(self) -> None:
         nn.Module.__init__(self)  # there is no network of a family
         self.network = nn.Module()
+        self.update = None
+        self.as_published = False
         self.weight = nn.Parameter(torch.ones(1))
         self.decoded: list[int] = []
 

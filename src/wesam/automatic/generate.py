@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from wesam.automatic.select import Thresholds, choose_thresholds, select_masks, sized
 from wesam.automatic.settings import AutomaticSettings
-from wesam.errors import WesamError
+from wesam.errors import NothingFoundError
 from wesam.labels.write_coco import write_coco
 from wesam.types import FOREGROUND, Instance, Sample
 
@@ -82,7 +82,8 @@ def automatic_prompts(
         on_image: called after each image that was asked about, for a progress display.
 
     Raises:
-        WesamError: if an image cannot be read, the cache cannot be written, or no mask of any image survives.
+        NothingFoundError: if no mask of any image survives.
+        WesamError: if an image cannot be read, or the cache cannot be written.
     """
     settings = settings or AutomaticSettings()
 
@@ -110,7 +111,7 @@ def automatic_prompts(
             scores[id_] = (mask.iou, mask.stability)
         prompted.append(sample.with_instances(instances))
     if not scores:
-        raise WesamError(
+        raise NothingFoundError(
             f"automatic prompts: expected at least one mask to survive, got none of {count} on {len(samples)} images; "
             f"{count - of_size} were smaller than min_cells={settings.min_cells} or larger than "
             f"max_area={settings.max_area} (max_around={settings.max_around} where they reach around the image; tiles "

@@ -56,6 +56,9 @@ def evaluate(
     ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace those files in --out.")] = False,
     boundary: Annotated[bool, typer.Option("--boundary", help="Also measure boundary IoU.")] = False,
+    automatic: Annotated[
+        bool, typer.Option("--automatic", help="Also score what the models find without prompts.")
+    ] = False,
     device: DeviceOption = "auto",
     precision: PrecisionOption = "fp32",
     format: FormatOption = None,
@@ -63,6 +66,7 @@ def evaluate(
     bands: BandsOption = None,
 ) -> Outcome:
     """Score a model, with its adapter and without, beside masks that need no network."""
+    from wesam.automatic.settings import AutomaticSettings
     from wesam.errors import WesamError
     from wesam.evaluation.embedding_swap import embedding_swap
     from wesam.evaluation.evaluate import evaluate as run_evaluation
@@ -94,6 +98,7 @@ def evaluate(
             tile=tile,
             overlap=shared,
             boundary=boundary,
+            automatic=AutomaticSettings() if automatic else None,
             on_image=advance,
         )
     print_scores(evaluation)

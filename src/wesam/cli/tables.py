@@ -41,6 +41,12 @@ def print_scores(evaluation: Evaluation) -> None:
         if name in evaluation.first.methods:
             add("no network", METHOD_NAMES[name], evaluation.first.methods[name])
     console.print(table)
+    for name, found in evaluation.automatic.items():
+        precision = "none" if found.precision is None else f"{100 * found.precision:.1f}"
+        say(
+            f"without prompts, {METHOD_NAMES[name]}: recall {100 * found.recall:.1f}, precision {precision} "
+            f"({found.masks} masks, {found.objects} objects, IoU 0.5)"
+        )
     if evaluation.first.difference is not None:
         for line in headline(evaluation).details:
             say(line)

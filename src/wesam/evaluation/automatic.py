@@ -8,7 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from pycocotools import mask as coco_mask
 
+from wesam.automatic.settings import AutomaticSettings
+from wesam.errors import NothingFoundError
+from wesam.evaluation.found import find_objects
+from wesam.evaluation.ground_truth import true_masks
+from wesam.evaluation.predict import DEFAULT_OVERLAP
 from wesam.masks import Rle
+from wesam.models.segmenter import Segmenter
+from wesam.types import Sample
 
 # What counts as found, as in COCO's AP50 (Lin et al. 2014, arXiv 1405.0312).
 FOUND_IOU = 0.5
@@ -63,3 +70,33 @@ def score_prompts(found: Sequence[Rle], true: Sequence[Rle]) -> PromptScore:
         return PromptScore(len(found), 0, len(true), 0)
     hits = np.asarray(coco_mask.iou(list(found), list(true), [0] * len(true))) >= FOUND_IOU
     return PromptScore(len(found), int(hits.any(1).sum()), len(true), int(hits.any(0).sum()))
+
+
+def score_found(
+    segmenter: Segmenter,
+    truths: Sequence[Sample],
+    settings: AutomaticSettings | None = None,
+    tile: int | None = None,
+    overlap: int = DEFAULT_OVERLAP,
+) -> PromptScore:
+    """How much of what is labelled a model finds without any label.
+
+    Args:
+        segmenter: as it stands; within `segmenter.anchor()` this is the source model.
+        truths: images whose instances all carry masks (see `ground_truth.scorable`).
+        settings, tile, overlap: as for `found.find_objects`.
+
+    Returns:
+        Counts over all images; nothing found counts as such.
+
+    Raises:
+        WesamError: if an image cannot be read.
+    """
+    try:
+        found = find_objects(segmenter, truths, settings, tile=tile, overlap=overlap).samples
+    except NothingFoundError:
+        found = tuple(truth.with_instances(()) for truth in truths)
+    return PromptScore.total(
+        score_prompts([instance.rle for instance in sample.instances if instance.rle is not None], true_masks(truth))
+        for sample, truth in zip(found, truths, strict=True)
+    )

@@ -9,12 +9,15 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from wesam.automatic.settings import AutomaticSettings
 from wesam.errors import WesamError
+from wesam.evaluation.automatic import score_found
 from wesam.evaluation.boundary import boundary_iou
 from wesam.evaluation.ground_truth import ScoredPrompt, scorable, simulated_prompts, true_masks
 from wesam.evaluation.metrics import Overlap, mask_overlap
 from wesam.evaluation.predict import DEFAULT_OVERLAP, predict_sets
 from wesam.evaluation.scores import (
+    AutomaticScore,
     Evaluation,
     ImageScore,
     Method,
@@ -30,6 +33,7 @@ from wesam.models.segmenter import Segmenter
 from wesam.types import Instance, Sample
 
 Kind = TypeVar("Kind")
+T = TypeVar("T")
 
 #: Labels are mostly boxes, use is mostly clicks: a user wants to know about both.
 DEFAULT_PROMPTS: tuple[ScoredPrompt, ...] = ("box", "point", "click")
@@ -46,6 +50,7 @@ def evaluate(
     compare_source: bool = True,
     trivial: bool = True,
     boundary: bool = False,
+    automatic: AutomaticSettings | None = None,
     on_image: Callable[[Sample], None] | None = None,
 ) -> Evaluation:
     """Scores a segmenter against ground-truth masks, at the original resolution of the images.
@@ -63,6 +68,7 @@ def evaluate(
         compare_source: whether the source model is scored beside the adapted one.
         trivial: whether the masks without a network are scored.
         boundary: whether boundary IoU is measured too.
+        automatic: with it, what the models find without prompts is scored too, which takes seconds an image.
         on_image: called after each image, for a progress display.
 
     Raises:
@@ -104,10 +110,45 @@ def evaluate(
             )
             for prompt, images in scored.items()
         },
+        automatic={}
+        if automatic is None
+        else _automatic_scores(segmenter, [t for t in truths if t.instances], automatic, tile, overlap, compare_source),
         skipped_images=len(samples) - count,
         skipped_instances=sum(len(sample.instances) for sample in samples)
         - sum(len(truth.instances) for truth in truths),
     )
+
+
+def _automatic_scores(
+    segmenter: Segmenter,
+    truths: Sequence[Sample],
+    settings: AutomaticSettings,
+    tile: int | None,
+    overlap: int,
+    compare_source: bool,
+) -> dict[Method, AutomaticScore]:
+    def score() -> AutomaticScore:
+        found = score_found(segmenter, truths, settings, tile, overlap)
+        return AutomaticScore(
+            recall=found.recall,
+            precision=found.precision if found.prompts else None,
+            objects=found.objects,
+            masks=found.prompts,
+        )
+
+    return _by_method(segmenter, score, compare_source)
+
+
+def _by_method(segmenter: Segmenter, measure: Callable[[], T], compare_source: bool) -> dict[Method, T]:
+    """What is measured of the source model, of the adapted one, or of both."""
+    methods: dict[Method, T] = {}
+    adapted = segmenter.update is not None
+    if compare_source or not adapted:
+        with segmenter.anchor():
+            methods["source"] = measure()
+    if adapted:
+        methods["adapted"] = measure()
+    return methods
 
 
 def network_masks(
@@ -133,13 +174,7 @@ def network_masks(
         sets = predict_sets(segmenter, image, list(prompted.values()), tile, overlap)
         return [[prediction.rle for prediction in found] for found in sets]
 
-    methods: dict[Method, list[list[Rle]]] = {}
-    adapted = segmenter.update is not None
-    if compare_source or not adapted:
-        with segmenter.anchor():
-            methods["source"] = masks()
-    if adapted:
-        methods["adapted"] = masks()
+    methods = _by_method(segmenter, masks, compare_source)
     return {key: {name: sets[number] for name, sets in methods.items()} for number, key in enumerate(prompted)}
 
 

@@ -91,6 +91,24 @@ class PromptScores(BaseModel):
         return sorted(better, key=lambda name: -self.methods[name].miou)
 
 
+class AutomaticScore(BaseModel):
+    """What a model finds without any prompt, at an IoU of 0.5 (see `automatic.PromptScore`).
+
+    Attributes:
+        recall: fraction of the objects that are found.
+        precision: fraction of the masks that are right; None where there are none. Where not every object is labelled,
+            a lower bound.
+        objects, masks: how many there are.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    recall: float
+    precision: float | None
+    objects: int
+    masks: int
+
+
 class Evaluation(BaseModel):
     """The whole result of `evaluate.evaluate`.
 
@@ -98,6 +116,7 @@ class Evaluation(BaseModel):
         segmenter: name of the source model.
         seed, tile, overlap: of all prompts.
         prompts: what was found, for each kind of prompt that was asked for; at least one.
+        automatic: what source and adapted model find without prompts; empty where that was not asked for.
         skipped_images, skipped_instances: images without objects, and empty masks, which no score counts.
     """
 
@@ -108,6 +127,7 @@ class Evaluation(BaseModel):
     tile: int | None
     overlap: int
     prompts: dict[ScoredPrompt, PromptScores]
+    automatic: dict[Method, AutomaticScore] = {}
     skipped_images: int
     skipped_instances: int
 
