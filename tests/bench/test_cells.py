@@ -9,6 +9,7 @@ from wesam.bench.cells import cells_of, take_part
 from wesam.bench.plan import FULL, QUICK
 from wesam.bench.tables import TABLES
 from wesam.errors import WesamError
+from wesam.training.config import make_config
 
 
 def test_a_quick_table_has_every_row_on_one_data_set() -> None:
@@ -72,3 +73,12 @@ def test_folders_of_data_sets(tmp_path: Path) -> None:
     for wrong in ("kvasir", f"mine={tmp_path / 'no'}"):
         with pytest.raises(WesamError, match="--dataset"):
             parse_folders([wrong])
+
+
+def test_every_row_is_a_run_that_can_be_configured(tmp_path: Path) -> None:
+    arms = {arm.name: arm for table in TABLES.values() for arm in table.arms if arm.learns}
+    for arm in arms.values():
+        config = make_config(
+            {"model": "m", "images": "i", "labels": "l", "out": str(tmp_path)}, arm.preset, overrides=arm.overrides()
+        )
+        assert config.method.name == arm.settings.get("method", {}).get("name", "wesam")

@@ -170,6 +170,12 @@ def test_a_dropped_setting_in_a_file_names_the_file(tmp_path: Path) -> None:
     assert make_config(BASE, overrides=["method.name=supervised", "method.focal_alpha=0.3"]).method.name == "supervised"
 
 
+def test_a_method_may_ask_for_a_kind_of_update_and_the_users_wins() -> None:
+    assert make_config(BASE, overrides=["method=tent"]).update.kind == "norms"
+    assert make_config(BASE, overrides=["method=tent", "update.kind=decoder"]).update.kind == "decoder"
+    assert make_config(BASE).update.kind == "lora"
+
+
 def test_a_method_may_be_named_alone(tmp_path: Path) -> None:
     file = tmp_path / "run.yaml"
     file.write_text("method: {name: wesam, teacher: shared}\n")

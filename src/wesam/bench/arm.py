@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -42,6 +43,10 @@ class Arm:
         merged = merge(self.settings, settings or {})
         return replace(self, name=name, base=self.base or self.name, settings=merged, **changes)
 
+    def overrides(self) -> list[str]:
+        """The settings as `--set` takes them."""
+        return [f"{key}={json.dumps(value)}" for key, value in _flat(self.settings)]
+
 
 def merge(lower: Mapping[str, Any], upper: Mapping[str, Any]) -> dict[str, Any]:
     """Nested mappings; the upper one wins."""
@@ -51,3 +56,11 @@ def merge(lower: Mapping[str, Any], upper: Mapping[str, Any]) -> dict[str, Any]:
         nested = isinstance(below, Mapping) and isinstance(value, Mapping)
         merged[key] = merge(below, value) if nested else value  # type: ignore[arg-type]
     return merged
+
+
+def _flat(settings: Mapping[str, Any], above: str = "") -> list[tuple[str, Any]]:
+    """Dotted keys, a method's or an update's name before what belongs to it."""
+    found: list[tuple[str, Any]] = []
+    for key, value in settings.items():
+        found += _flat(value, f"{above}{key}.") if isinstance(value, Mapping) else [(f"{above}{key}", value)]
+    return found

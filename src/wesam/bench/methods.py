@@ -16,10 +16,16 @@ DIRECT = Arm("direct", settings=_method("direct"), learns=False)
 WESAM = Arm("wesam", preset="paper")
 OURS = Arm("ours")
 SUPERVISED = Arm("supervised", settings=_method("supervised"), masks=True)
+ALL_STUDENT_PROMPTS = OURS.variant(
+    "ours, all student prompts",
+    {"method": {"student_prompt_weight": 1.0, "student_prompts": ["clicks", "corrective", "box", "mask"]}},
+)
+NO_STUDENT_PROMPTS = OURS.variant("ours, no student prompts", {"method": {"student_prompt_weight": 0.0}})
 
 #: Tables 2 to 6.
 COMPARED = (
     DIRECT,
+    *(Arm(name, settings=_method(name)) for name in ("tent", "shot", "soft-teacher", "tribe", "dept", "wdass")),
     WESAM,
     OURS,
     SUPERVISED,
@@ -55,15 +61,21 @@ CURVES = tuple(
 )
 
 
-def _lora(name: str, **settings: Any) -> Arm:
-    return OURS.variant(name, {"update": {"kind": "lora", **settings}})
+def _update(name: str, kind: str, **settings: Any) -> Arm:
+    return OURS.variant(name, {"update": {"kind": kind, **settings}})
 
 
 #: Table 9.
 UPDATES = (
     DIRECT,
-    *(_lora(f"LoRA q, v, rank {rank}", target="qv", rank=rank) for rank in (1, 4, 16, 64)),
-    _lora("LoRA all, rank 4", target="all-linear", rank=4),
+    *(_update(f"LoRA q, v, rank {rank}", "lora", target="qv", rank=rank) for rank in (1, 4, 16, 64)),
+    _update("LoRA all, rank 4", "lora", target="all-linear"),
+    _update("LoRA all, last half of the blocks", "lora", target="all-linear", last=0.5),
+    _update("norms", "norms"),
+    _update("decoder", "decoder"),
+    _update("full encoder", "encoder"),
+    _update("prompt tokens", "prompt-tokens"),
+    _update("norms + LoRA q, v", "mix", of=[{"kind": "norms"}, {"kind": "lora", "target": "qv"}]),
 )
 
 #: Against the number of labelled images.

@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 from torch import Tensor
 
@@ -232,8 +231,7 @@ def cell_config(bench: Bench, cell: Cell, target: Target, work: Path) -> RunConf
         "checkpoint_every": max(100, steps // 10),
         "device": bench.device,
     }
-    overrides = [f"{key}={json.dumps(value)}" for key, value in _flat(arm.settings)]
-    return make_config(values, preset=arm.preset, overrides=overrides)
+    return make_config(values, preset=arm.preset, overrides=arm.overrides())
 
 
 # What a row that learns from masks is prompted with where the kind is one that only simulation knows.
@@ -252,14 +250,6 @@ def _rate(cell: Cell) -> float:
     if not cell.arm.learns:
         return 0.0
     return rate_of(cell.arm.base or cell.arm.name) if cell.arm.rate is None else cell.arm.rate
-
-
-def _flat(settings: Mapping[str, Any], above: str = "") -> list[tuple[str, Any]]:
-    """Dotted keys, a method's or an update's name before what belongs to it."""
-    found: list[tuple[str, Any]] = []
-    for key, value in settings.items():
-        found += _flat(value, f"{above}{key}.") if isinstance(value, Mapping) else [(f"{above}{key}", value)]
-    return found
 
 
 def _identity(bench: Bench, cell: Cell, target: Target) -> str:

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 
 from wesam.bench.arm import Arm
 from wesam.bench.methods import (
+    ALL_STUDENT_PROMPTS,
     COMPARED,
     CURVES,
     DIRECT,
     FEW,
     LABELLED_IMAGES,
     LOSSES,
+    NO_STUDENT_PROMPTS,
     OURS,
     SLOPPY,
     SUPERVISED,
@@ -92,7 +94,7 @@ TABLES = {
         Table(
             "8",
             "Prompts of training and of test",
-            (DIRECT, OURS),
+            (DIRECT, OURS, NO_STUDENT_PROMPTS, ALL_STUDENT_PROMPTS),
             _MIXED[:2],
             quick_prompts=("box",),
             others=SCORED_PROMPTS,

@@ -227,7 +227,8 @@ def make_config(
     file: Path | None = None,
     overrides: list[str] | None = None,
 ) -> RunConfig:
-    """Builds the config of a run from its sources; a later source wins: preset, file, values, overrides.
+    """Builds the config of a run from its sources; a later one wins: what the method asks for, preset, file,
+    values, overrides.
 
     The method is the one named last, and so is the kind of update. A source that names another one means its block
     for that one, so the block is passed over; all other keys of all sources are checked.
@@ -252,13 +253,15 @@ def make_config(
         given = _merge(given, _parse_override(override))
     sources = [PRESETS[preset], from_file, {key: value for key, value in values.items() if value is not None}, given]
     sources = [_with_named_method(one) for one in sources]
+    method = [name for one in sources for name in _name_in(one, "method")][-1]
+    if method in method_names():
+        sources = [_update_of(method), *sources]
     named = {block: [name for one in sources for name in _name_in(one, block)] for block in _NAMED_BY}
     merged: dict[str, Any] = {}
     for one in sources:
         meant_for_others = [block for block in _NAMED_BY if _name_in(one, block) not in ([], named[block][-1:])]
         merged = _merge(merged, {key: value for key, value in one.items() if key not in meant_for_others})
     origin = f"{file}: " if file is not None else ""
-    method = named["method"][-1]
     known = settings_type(method).model_fields if method in method_names() else {}
     try:
         refuse_dropped(merged, known)
@@ -327,6 +330,12 @@ def _with_named_method(source: dict[str, Any]) -> dict[str, Any]:
     """`method: NAME` is short for `method: {name: NAME}`."""
     name = source.get("method")
     return {**source, "method": {"name": name}} if isinstance(name, str) else source
+
+
+def _update_of(method: str) -> dict[str, Any]:
+    """The kind of update that a method asks for, as a source that all others win over."""
+    asked = dict(method_type(settings_type(method).model_construct(name=method)).update)
+    return {"update": asked} if asked else {}
 
 
 def _name_in(source: dict[str, Any], block: str) -> list[Any]:
