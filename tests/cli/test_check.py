@@ -68,3 +68,23 @@ def test_that_most_objects_are_left_out_is_the_last_line_and_the_exit_code(
         assert "used 3 of 15 objects; most are left out" in " ".join(result.output.splitlines()[-2:])
     assert (tmp_path / "out.json").exists()
     assert (tmp_path / "run" / "adapter").is_dir()
+
+
+def test_labels_are_drawn_on_images_of_the_whole_set(image_set: ImageSet, tmp_path: Path) -> None:
+    data, out = ("--images", image_set.images, "--labels", image_set.masks), tmp_path / "pictures"
+    for count in (3, 2):
+        result = wesam("check", *data, "--draw", count, "--out", out)
+        assert result.exit_code == 0, result.output
+        assert f"pictures: {out}" in result.output
+        assert len(list(out.glob("*.png"))) == count
+    assert not (tmp_path / "wesam-check").exists()
+
+
+def test_pictures_are_never_written_among_other_files(image_set: ImageSet) -> None:
+    before = sorted(image_set.images.iterdir())
+    result = wesam(
+        "check", "--images", image_set.images, "--labels", image_set.masks, "--draw", 1, "--out", before[0].parent
+    )
+    assert result.exit_code == 1
+    assert "expected a new folder" in result.output
+    assert sorted(image_set.images.iterdir()) == before

@@ -78,3 +78,15 @@ def test_labels_of_every_kind_are_drawn():
     for index, one in enumerate(pictures):
         for other in [blank, *pictures[:index]]:
             assert (one != other).any()
+
+
+def test_objects_are_numbered_where_they_lie():
+    labels = [
+        Instance("box", box=(10, 10, 20, 30)),
+        Instance("mask", rle=square(100, 100, 60, 80, 60, 80)),
+        Instance("click", points=((20.0, 80.0, 1),)),
+    ]
+    plain, numbered = (draw_panels(picture(100, 100), [Panel.of_labels("", labels, n)]) for n in (False, True))
+    ys, xs = (plain != numbered).any(-1).nonzero()
+    places = {(int(x > 256 + 8), int(y > 256 + 34)) for x, y in zip(xs, ys, strict=True)}
+    assert places == {(0, 0), (1, 1), (0, 1)}

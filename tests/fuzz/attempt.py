@@ -11,13 +11,16 @@ from random import Random
 from typing import Any
 
 import numpy as np
+from PIL import ImageCms  # noqa: F401
 
 from tests.fuzz.mutate import mutate
-from tests.fuzz.seeds import Seed, make_images, seeds
+from tests.fuzz.seed import Seed
+from tests.fuzz.seeds import make_images, seeds
 from tests.labels.damage import assert_sound
 from wesam.errors import WesamError
 from wesam.labels.formats import read_labels
 from wesam.labels.images import image_size, read_image, read_values, verify_image
+from wesam.labels.whole_set import look_at_set
 from wesam.training.config import RunConfig, make_config
 
 _WRITES = {"os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.symlink", "os.link", "os.truncate", "os.chmod"}
@@ -68,6 +71,7 @@ class Fuzzer:
         self.targets = sorted({seed.target for seed in self.seeds})
         self._watch = Watch(root)
         warnings.simplefilter("ignore")  # Pillow warns of much that it then reads
+        "".encode("cp1252")  # loaded by tifffile for odd texts, as ImageCms is by Pillow for odd colours
         for seed in self.seeds:  # whatever is imported or compiled late is so now
             self.judge(seed, seed.content, None)
 
@@ -113,8 +117,9 @@ class Fuzzer:
             return "read"
         if seed.target == "image":
             image_size(path)
-            verify_image(path)
-            pixels = read_image(path)
+            for said in verify_image(path, reading=seed.reading):
+                said.encode()
+            pixels = read_image(path, reading=seed.reading)
             assert pixels.ndim == 3
             assert pixels.dtype == np.uint8
             with suppress(WesamError):  # most have colours, which are no numbers of objects
@@ -123,6 +128,7 @@ class Fuzzer:
         labels = self.root / Path(seed.name).parts[0]
         found = read_labels(labels, self.images, format)
         assert_sound(found)
+        look_at_set(found.samples, found, "labels")
         for problem in found.problems:
             str(problem).encode()  # it will be printed
         inside = os.path.realpath(self.images)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import copy
 import json
 import re
+import struct
 import zlib
 from random import Random
 from typing import Any
 from xml.etree import ElementTree
 
-from tests.fuzz.seeds import Seed
+from tests.fuzz.seed import Seed
 
 _PATHS = [
     "../secret.png",
@@ -105,6 +106,8 @@ def mutate(seed: Seed, random: Random, others: list[Seed]) -> bytes:
         return _xml(seed.content, random)
     if seed.kind == "png" and way < 0.6:
         return _png(seed.content, random)
+    if seed.kind == "tiff" and way < 0.7:
+        return _tiff(seed.content, random)
     if seed.kind == "text" and way < 0.7:
         return _tokens(seed.content, random)
     if way > 0.97:
@@ -276,3 +279,60 @@ def _png(content: bytes, random: Random) -> bytes:
     for kind, body in chunks:
         written += len(body).to_bytes(4, "big") + kind + body + zlib.crc32(kind + body).to_bytes(4, "big")
     return written
+
+
+# Tags of TIFF that decide how a page is read.
+_TAGS = [
+    254,
+    256,
+    257,
+    258,
+    259,
+    262,
+    266,
+    270,
+    273,
+    274,
+    277,
+    278,
+    279,
+    284,
+    317,
+    320,
+    322,
+    323,
+    324,
+    325,
+    330,
+    338,
+    339,
+]
+_TAGS += [347, 530, 32997, 33629, 34412, 42113, 65420]
+
+
+def _tiff(content: bytes, random: Random) -> bytes:
+    """Entries of a directory changed: another tag, type, count or value."""
+    data = bytearray(content)
+    order = "<" if data[:2] == b"II" else ">"
+    big = struct.unpack_from(f"{order}H", data, 2)[0] == 43
+    (place,) = struct.unpack_from(f"{order}Q" if big else f"{order}I", data, 8 if big else 4)
+    (entries,) = struct.unpack_from(f"{order}Q" if big else f"{order}H", data, place)
+    place += 8 if big else 2
+    size, value = (20, 12) if big else (12, 8)
+    for _ in range(random.choice((1, 1, 2, 4))):
+        entry = place + size * random.randrange(entries)
+        match random.randrange(6):
+            case 0:
+                struct.pack_into(f"{order}H", data, entry, random.choice(_TAGS))
+            case 1:
+                struct.pack_into(f"{order}H", data, entry + 2, random.randrange(20))
+            case 2:
+                struct.pack_into(f"{order}I", data, entry + 4, random.choice((0, 1, 2, 3, 5, 1000, 2**31, 2**32 - 1)))
+            case 3 | 4:
+                number = random.choice(
+                    (0, 1, 2, 3, 4, 5, 6, 7, 8, 12, 15, 16, 17, 24, 32, 64, 65535, 32773, 34925, 50000)
+                )
+                struct.pack_into(f"{order}H", data, entry + value, number)
+            case 5:
+                struct.pack_into(f"{order}I", data, entry + value, random.choice((0, 8, len(data), 2**31, 2**32 - 1)))
+    return bytes(data) if random.random() < 0.8 else _bytes(bytes(data), random)

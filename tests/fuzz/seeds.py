@@ -3,37 +3,15 @@
 from __future__ import annotations
 
 import base64
-import io
 import json
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
-import cv2
 import numpy as np
 from PIL import Image
 from pycocotools import mask as coco_mask
 
-Kind = Literal["json", "xml", "text", "bytes", "png"]
-
-
-@dataclass(frozen=True)
-class Seed:
-    """A file that is mutated, and what lies beside it.
-
-    Attributes:
-        target: what reads it: a label format, "image" or "config".
-        name: of the file, relative to the work folder; what is read is its first part.
-        kind: how it is taken apart.
-        content: the whole file.
-        beside: other files, as they are.
-    """
-
-    target: str
-    name: str
-    kind: Kind
-    content: bytes
-    beside: dict[str, str] = field(default_factory=dict)
+from tests.fuzz.image_seeds import encoded, image_seeds, mask_seeds
+from tests.fuzz.seed import Seed
 
 
 def make_images(root: Path) -> Path:
@@ -50,12 +28,6 @@ def _blob() -> np.ndarray:
     mask = np.zeros((40, 60), np.uint8)
     mask[10:20, 15:35] = 1
     return mask
-
-
-def _encoded(image: Image.Image, format: str, **options: object) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, format, **options)
-    return buffer.getvalue()
 
 
 def _coco() -> bytes:
@@ -107,7 +79,7 @@ def _label_studio() -> bytes:
 
 
 def _labelme() -> bytes:
-    mask = base64.b64encode(_encoded(Image.fromarray(_blob()[10:20, 15:35] * 255), "PNG")).decode()
+    mask = base64.b64encode(encoded(Image.fromarray(_blob()[10:20, 15:35] * 255), "PNG")).decode()
     shapes = [
         {"label": "cell", "shape_type": "rectangle", "points": [[10, 5], [30, 25]], "group_id": None},
         {"label": "cell", "shape_type": "polygon", "points": [[1, 1], [9, 1], [9, 9]], "group_id": 2},
@@ -174,30 +146,7 @@ views:
 
 def seeds() -> list[Seed]:
     """One or more of every target."""
-    picture = Image.fromarray(np.random.default_rng(0).integers(0, 255, (12, 16, 3), dtype=np.uint8))
     instances = Image.fromarray((_blob() * 2 + np.eye(40, 60, dtype=np.uint8)).astype(np.uint8))
-    image_files = [
-        Seed("image", f"image.{suffix}", "png" if format == "PNG" else "bytes", _encoded(image, format, **options))
-        for suffix, format, image, options in [
-            ("png", "PNG", picture, {}),
-            ("alpha.png", "PNG", picture.convert("RGBA"), {}),
-            ("palette.png", "PNG", picture.convert("P"), {"transparency": 3}),
-            ("deep.png", "PNG", Image.fromarray(np.arange(192, dtype=np.uint16).reshape(12, 16) * 300), {}),
-            ("jpg", "JPEG", picture, {"exif": _orientation(6)}),
-            ("tif", "TIFF", picture, {"compression": "tiff_lzw"}),
-            ("float.tif", "TIFF", Image.fromarray(np.linspace(0, 1, 192, dtype=np.float32).reshape(12, 16)), {}),
-            ("gif", "GIF", picture, {}),
-            ("bmp", "BMP", picture, {}),
-            ("webp", "WEBP", picture, {}),
-            ("ppm", "PPM", picture, {}),
-            ("jp2", "JPEG2000", picture, {}),
-        ]
-    ]
-    deep = np.random.default_rng(0).integers(0, 4096, (12, 16, 3), dtype=np.uint16)
-    image_files += [
-        Seed("image", "image.deep.colour.png", "png", cv2.imencode(".png", deep)[1].tobytes()),
-        Seed("image", "image.deep.colour.tif", "bytes", cv2.imencode(".tif", deep)[1].tobytes()),
-    ]
     return [
         Seed("coco", "labels.json", "json", _coco()),
         Seed("label-studio", "project.json", "json", _label_studio()),
@@ -207,13 +156,8 @@ def seeds() -> list[Seed]:
         Seed("yolo", "labels/a.txt", "text", _YOLO, {"labels/data.yaml": _YOLO_NAMES}),
         Seed("yolo", "labels/data.yaml", "text", _YOLO_NAMES.encode(), {"labels/a.txt": _YOLO.decode()}),
         Seed("csv", "labels.csv", "text", _CSV),
-        Seed("masks", "masks/a.png", "png", _encoded(instances, "PNG")),
+        Seed("masks", "masks/a.png", "png", encoded(instances, "PNG")),
         Seed("config", "run.yaml", "text", _CONFIG),
-        *image_files,
+        *mask_seeds(),
+        *image_seeds(),
     ]
-
-
-def _orientation(value: int) -> Image.Exif:
-    tags = Image.Exif()
-    tags[0x0112] = value
-    return tags

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from wesam.cli.command import Outcome
 from wesam.cli.console import say
 from wesam.cli.options import BandsOption, FormatOption, ImagesOption, LabelsOption, PageOption, reading_of
+from wesam.errors import WesamError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from wesam.types import Sample
 
 
 def check(
@@ -21,6 +28,10 @@ def check(
     format: FormatOption = None,
     page: PageOption = None,
     bands: BandsOption = None,
+    draw: Annotated[
+        int, typer.Option("--draw", min=0, help="Pictures of labels on images to draw, evenly over the set.")
+    ] = 0,
+    out: Annotated[Path, typer.Option("--out", help="Folder for them.", metavar="DIR")] = Path("wesam-check"),
 ) -> Outcome:
     """Look through images and labels and list all problems at once.
 
@@ -30,11 +41,25 @@ def check(
 
     report = run_check(images, labels, input_size=input_size, format=format, reading=reading_of(page, bands))
     say(str(report))
+    pictures = _drawn(report.samples, draw, out) if draw and report.samples else []
+    if pictures:
+        say(f"pictures: {out}")
     document = {
         "usable": not report.fatal,
         "used": report.tally.used,
         "left_out": report.tally.left_out,
         "summary": asdict(report.summary),
         "problems": [asdict(problem) for problem in report.problems],
+        "pictures": [str(picture) for picture in pictures],
     }
     return Outcome(document, failed=bool(report.fatal) or report.tally.mostly_left_out)
+
+
+def _drawn(samples: Sequence[Sample], count: int, folder: Path) -> list[Path]:
+    """Pictures of so many of the samples; those of an earlier call are replaced, and nothing else."""
+    from wesam.evaluation.previews import pick_samples, write_label_pictures
+    from wesam.labels.files import OUTPUT_MARK
+
+    if folder.exists() and not (folder / OUTPUT_MARK).exists() and any(folder.iterdir()):
+        raise WesamError(f"--out {folder}: expected a new folder, or one of earlier pictures, got one of other files")
+    return write_label_pictures(pick_samples(samples, count), folder, numbered=True)

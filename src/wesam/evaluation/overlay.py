@@ -42,15 +42,17 @@ class Panel:
         masks: outlines with a translucent fill.
         boxes: xyxy pixel edges in the image frame.
         points: (x, y, label) in the image frame; a disc is on the object (label 1), a cross is off it (0).
+        numbered: whether each object's place among `masks`, `boxes` and `points`, from 1, is written on it.
     """
 
     title: str
     masks: Mapping[str, Rle] = field(default_factory=dict)
     boxes: Mapping[str, tuple[float, float, float, float]] = field(default_factory=dict)
     points: Mapping[str, Sequence[tuple[float, float, int]]] = field(default_factory=dict)
+    numbered: bool = False
 
     @staticmethod
-    def of_labels(title: str, instances: Iterable[Instance]) -> Panel:
+    def of_labels(title: str, instances: Iterable[Instance], numbered: bool = False) -> Panel:
         """All the labels that instances carry."""
         instances = list(instances)
         return Panel(
@@ -58,6 +60,7 @@ class Panel:
             masks={instance.id: instance.rle for instance in instances if instance.rle is not None},
             boxes={instance.id: instance.box for instance in instances if instance.box is not None},
             points={instance.id: instance.points for instance in instances if instance.points},
+            numbered=numbered,
         )
 
 
@@ -152,7 +155,24 @@ def _drawn(base: Picture, width: int, panel: Panel, colours: Mapping[str, Colour
                 cv2.circle(canvas, centre, 1 + thickness, colours[id_], cv2.FILLED, cv2.LINE_AA)
             else:
                 cv2.drawMarker(canvas, centre, colours[id_], cv2.MARKER_TILTED_CROSS, 7, 1, cv2.LINE_AA)
+    if panel.numbered:
+        _write_numbers(canvas, scale, panel, colours)
     return canvas
+
+
+def _write_numbers(canvas: Picture, scale: float, panel: Panel, colours: Mapping[str, Colour]) -> None:
+    """Each object's number at its upper left corner, or beside its first point."""
+    ids = dict.fromkeys(id_ for part in _parts(panel) for id_ in part)
+    for number, id_ in enumerate(ids, start=1):
+        if id_ in panel.boxes:
+            x, y = panel.boxes[id_][:2]
+        elif id_ in panel.masks:
+            x, y = coco_mask.toBbox(panel.masks[id_])[:2].tolist()
+        else:
+            x, y, _ = panel.points[id_][0]
+        place = (round(x * scale) + 3, min(canvas.shape[0] - 3, round(y * scale) + 13))
+        for colour, width in ((_OUTLINE, 3), (colours[id_], 1)):
+            cv2.putText(canvas, str(number), place, cv2.FONT_HERSHEY_SIMPLEX, 0.45, colour, width, cv2.LINE_AA)
 
 
 def _shown(rle: Rle, base: Picture) -> tuple[NDArray[np.uint8], tuple[int, int]]:

@@ -126,13 +126,16 @@ def write_scored_previews(
     return files
 
 
-def write_label_pictures(samples: Sequence[Sample], folder: Path, title: str = "labels") -> list[Path]:
+def write_label_pictures(
+    samples: Sequence[Sample], folder: Path, title: str = "labels", numbered: bool = False
+) -> list[Path]:
     """Draws each image, and beside it all that its instances carry: masks, boxes, points.
 
     Args:
         samples: images with instances.
         folder: written to; made if absent. Pictures of an earlier call are removed.
         title: above the labels.
+        numbered: whether the objects' numbers are written on them.
 
     Returns:
         The files, in the order of the samples.
@@ -143,7 +146,8 @@ def write_label_pictures(samples: Sequence[Sample], folder: Path, title: str = "
     _make_anew(folder)
     files = []
     for number, sample in enumerate(samples, start=1):
-        panels = [Panel("image"), Panel.of_labels(f"{len(sample.instances)} {title}", sample.instances)]
+        labels = Panel.of_labels(f"{len(sample.instances)} {title}", sample.instances, numbered)
+        panels = [Panel("image"), labels]
         files.append(_save(folder, number, sample, read_sample(sample), [panels]))
     return files
 

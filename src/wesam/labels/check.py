@@ -37,6 +37,7 @@ class CheckReport:
         images, labels: the folder and the labels that were looked at.
         problems: everything that is wrong or odd, in the order it was found.
         summary: what the usable part of the set holds.
+        samples: the usable images, each with at least one instance.
         unlabelled: that problem among them which is no more than that images are not in the labels; None without such.
     """
 
@@ -44,6 +45,7 @@ class CheckReport:
     labels: Path
     problems: tuple[Problem, ...]
     summary: Summary
+    samples: tuple[Sample, ...] = ()
     unlabelled: Problem | None = None
 
     @property
@@ -167,7 +169,7 @@ def _look(
     hint = tiny_object_hint(samples, input_size) if input_size else None
     if hint:
         problems.append(Problem("note", labels.name, "", hint))
-    return samples, CheckReport(images, labels, tuple(problems), summary, note)
+    return samples, CheckReport(images, labels, tuple(problems), summary, tuple(samples), note)
 
 
 def _undamaged(samples: list[Sample], problems: list[Problem]) -> tuple[list[Sample], list[tuple[str, str]]]:
