@@ -5,10 +5,15 @@ VENV ?= .venv
 TORCH ?= 2.13.0
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-all test-minimum test-wheel lint format docs clean
+.PHONY: demo tables test test-all test-minimum test-wheel lint format docs clean
 
 demo: $(VENV)/.installed
 	$(BIN)/wesam demo --out wesam-demo
+
+# All tables on generated images with the bundled model, about a day on two cores; goes on where it was stopped. First says how
+# long it will take. Less: make tables BENCH=--quick.
+tables: $(VENV)/.installed-dev
+	$(BIN)/wesam bench --out tables $(BENCH)
 
 # Every test but the marked products; one thread a process, one process a core.
 test: $(VENV)/.installed-dev

@@ -1,8 +1,8 @@
 """What can be said of masks without knowing the true ones: pure functions, one a signal.
 
 No single signal is the quality of a mask. Agreement also rises in a network that has collapsed to one simple
-answer, and closeness to the source model rewards learning nothing; therefore there are several, and
-`studies.stability` measures what each is worth. `health.probe` collects them over images.
+answer, and closeness to the source model rewards learning nothing; therefore there are several.
+`health.probe` collects them over images.
 """
 
 from __future__ import annotations

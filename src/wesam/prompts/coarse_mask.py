@@ -16,7 +16,8 @@ from wesam.types import FOREGROUND, Instance
 
 @dataclass(frozen=True)
 class MaskFeeding:
-    """Which prompts a coarse mask becomes. The defaults are what `studies.mask_prompts` found best.
+    """Which prompts a coarse mask becomes. The defaults are what a study of four families found best
+    (docs/design-decisions.md).
 
     Attributes:
         logits: whether it is given as SAM's mask prompt. That prompt is the low-resolution logits of an earlier
