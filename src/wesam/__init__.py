@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from wesam.export.official import export_official
     from wesam.export.transformers import export_transformers
     from wesam.labels.check import check, load_samples
+    from wesam.predictor import Predictor
     from wesam.types import ImageReading, Instance, Sample
     from wesam.updates.load import load_segmenter
 
@@ -18,6 +19,7 @@ __all__ = [
     "AdaptResult",
     "ImageReading",
     "Instance",
+    "Predictor",
     "Sample",
     "WesamError",
     "adapt",
@@ -34,6 +36,7 @@ _HOMES = {
     "AdaptResult": "wesam.adaptation",
     "ImageReading": "wesam.types",
     "Instance": "wesam.types",
+    "Predictor": "wesam.predictor",
     "Sample": "wesam.types",
     "WesamError": "wesam.errors",
     "adapt": "wesam.adaptation",

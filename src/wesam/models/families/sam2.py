@@ -61,9 +61,10 @@ class Sam2:
 
 
 def _mend_pooling(network: Any) -> None:
-    """Keeps transformers from dividing by zero in a block that both pools and attends to the whole map.
+    """Lets a block pool that attends to the whole map, or that is as wide as the one before; transformers fails on both.
 
-    The whole map as one window is the same. The published models have no such block.
+    The whole map as one window is the same; and what goes around the attention is pooled as it is where widths differ.
+    The published models have no such block.
     """
     backbone = network.vision_encoder.backbone
     side = backbone.config.image_size[0] // backbone.config.patch_stride[0]
@@ -71,6 +72,8 @@ def _mend_pooling(network: Any) -> None:
         if block.query_stride:
             block.window_size = block.window_size or side
             side //= block.query_stride[0]
+            if block.dim == block.dim_out:
+                block.dim, block.proj = 0, nn.Identity()  # the forward pass pools only where `dim` differs
 
 
 def stretched_input(config: Any, mean: Any, std: Any) -> InputFormat:
