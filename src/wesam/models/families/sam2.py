@@ -61,7 +61,7 @@ class Sam2:
 
 
 def _mend_pooling(network: Any) -> None:
-    """Lets a block pool that attends to the whole map, or that is as wide as the one before; transformers fails on both.
+    """Lets a block pool that attends to the whole map, or that is as wide as the one before; transformers fails.
 
     The whole map as one window is the same; and what goes around the attention is pooled as it is where widths differ.
     The published models have no such block.
