@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+#: Learning rate of rows for which none was chosen (`rates`).
+DEFAULT_RATE = 5e-4
+
 
 @dataclass(frozen=True)
 class Arm:

@@ -7,18 +7,18 @@ import json
 import shutil
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
 from torch import Tensor
 
 from wesam.adaptation import AdaptResult, run
+from wesam.bench.arm import DEFAULT_RATE
 from wesam.bench.cells import Cell
 from wesam.bench.gate import check_gate
 from wesam.bench.peak import peak_memory
 from wesam.bench.plan import Plan
-from wesam.bench.rates import rate_of
 from wesam.bench.result import Result, Score, Selected, Trained, read_result
 from wesam.bench.score import LABELS, score
 from wesam.bench.target import Target, open_target
@@ -48,6 +48,7 @@ class Bench:
         out: folder of results, of generated images, and of runs while they last.
         plan: images, steps, seeds.
         folders: where data sets lie, by name; generated ones have none.
+        rates: learning rates by row, as `rates.read_rates` has them.
         device, processes: that cells run on; with several processes all of them call `run_cells`.
         main: whether this process writes.
     """
@@ -56,6 +57,7 @@ class Bench:
     out: Path
     plan: Plan
     folders: Mapping[str, Path | None]
+    rates: Mapping[str, float] = field(default_factory=dict)
     device: str = "auto"
     processes: int = 1
     main: bool = True
@@ -181,7 +183,7 @@ def _result(
         prompt=cell.prompt,
         seed=cell.seed,
         steps=_steps(bench, cell),
-        learning_rate=_rate(cell),
+        learning_rate=_rate(bench, cell),
         settings={**({"preset": cell.arm.preset} if cell.arm.preset else {}), **cell.arm.settings},
         train_images=len(_train(cell, target)) if cell.arm.learns else 0,
         test_images=len(target.test),
@@ -220,7 +222,7 @@ def cell_config(bench: Bench, cell: Cell, target: Target, work: Path) -> RunConf
         "prompt": _TRUE_PROMPT.get(cell.prompt, cell.prompt) if arm.masks else "auto",
         "seed": cell.seed,
         "steps": steps,
-        "learning_rate": _rate(cell),
+        "learning_rate": _rate(bench, cell),
         "warmup_steps": min(PAPER_WARMUP_STEPS, steps // 4),
         "batch_size": plan.micro_batch,
         "accumulation": max(1, plan.images // plan.micro_batch // bench.processes),
@@ -246,10 +248,11 @@ def _steps(bench: Bench, cell: Cell) -> int:
     return max(1, round(bench.plan.steps * cell.arm.length)) if cell.arm.learns else 0
 
 
-def _rate(cell: Cell) -> float:
+def _rate(bench: Bench, cell: Cell) -> float:
     if not cell.arm.learns:
         return 0.0
-    return rate_of(cell.arm.base or cell.arm.name) if cell.arm.rate is None else cell.arm.rate
+    chosen = bench.rates.get(cell.arm.base or cell.arm.name, DEFAULT_RATE)
+    return chosen if cell.arm.rate is None else cell.arm.rate
 
 
 def _identity(bench: Bench, cell: Cell, target: Target) -> str:
@@ -260,7 +263,7 @@ def _identity(bench: Bench, cell: Cell, target: Target) -> str:
         target.version,
         [sample.id for sample in (*_train(cell, target), *target.test)],
         asdict(cell),
-        _rate(cell),
+        _rate(bench, cell),
         _steps(bench, cell),
         [bench.plan.images, bench.plan.micro_batch, bench.plan.measure_every],
     ]

@@ -34,14 +34,21 @@ def bench(
     model: Annotated[str, typer.Option("--model", help="As for adapt.", metavar="M")] = "wesam-tiny",
     cell: Annotated[str | None, typer.Option("--cell", help="i/n: every n-th cell, for job arrays.")] = None,
     pages_only: Annotated[bool, typer.Option("--pages-only", help="Render what is there, run nothing.")] = False,
+    rates: Annotated[
+        bool, typer.Option("--rates", help="Choose each method's learning rate of three, without masks; then go on.")
+    ] = False,
     device: DeviceOption = "auto",
 ) -> Outcome | None:
     """The paper's tables with every method it compares; resumes, and renders Markdown, CSV, LaTeX and HTML."""
+    from dataclasses import replace
+
     from accelerate import PartialState
 
     from wesam.bench.budget import budget
     from wesam.bench.call import chosen_cells, parse_folders
+    from wesam.bench.methods import COMPARED
     from wesam.bench.plan import FULL, PAPER, QUICK
+    from wesam.bench.rates import choose_rates, read_rates
     from wesam.bench.render import write_pages
     from wesam.bench.result import read_results
     from wesam.bench.runner import Bench, run_cells
@@ -52,8 +59,11 @@ def bench(
     plan = QUICK if quick else PAPER if paper else FULL
     state = PartialState(cpu=device == "cpu")
     folders = parse_folders(dataset or [])
-    work = Bench(model, out, plan, folders, device, state.num_processes, state.is_main_process)
+    work = Bench(model, out, plan, folders, read_rates(out), device, state.num_processes, state.is_main_process)
     tell = say if work.main else (lambda _: None)
+    if rates:
+        choose_rates(work, COMPARED, tell)
+        work = replace(work, rates=read_rates(out))
     if not pages_only:
         cells = chosen_cells(table or [], plan, list(folders), method or [], prompt or [], cell)
         tell(budget(work, cells))
