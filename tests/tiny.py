@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -38,9 +38,9 @@ def tiny_sam(seed: int = 0, input_size: int = 64) -> SamModel:
     return _drawn(lambda: SamModel(tiny_config(input_size)), seed)
 
 
-def tiny_model(family: str, seed: int = 0) -> Any:
+def tiny_model(family: str, seed: int = 0, **architecture: list[int]) -> Any:
     """A random network of a family, likewise: 64 x 64 input, 4 x 4 features, 16 x 16 masks (`sam3_tracker`: 56, 14)."""
-    return _drawn(_BUILDERS[family], seed)
+    return _drawn(lambda: _BUILDERS[family](**architecture), seed)
 
 
 def _drawn(build: Callable[[], Any], seed: int) -> Any:
@@ -88,24 +88,25 @@ def _sam_hq() -> Any:
     return SamHQModel(config)
 
 
-def _sam2() -> Any:
+def _sam2(
+    blocks: Sequence[int] = (1, 1, 2, 1), widths: Sequence[int] = (8, 16, 24, 32), everywhere: Sequence[int] = (3,)
+) -> Any:
     from transformers import Sam2Config, Sam2Model
 
-    widths = [8, 16, 24, 32]
     backbone = {
         "model_type": "sam2_hiera_det_model",
         "hidden_size": 8,
         "image_size": [64, 64],
         "window_positional_embedding_background_size": [4, 4],
-        "blocks_per_stage": [1, 1, 2, 1],
-        "embed_dim_per_stage": widths,
+        "blocks_per_stage": list(blocks),
+        "embed_dim_per_stage": list(widths),
         "num_attention_heads_per_stage": [1, 1, 2, 2],
         "window_size_per_stage": [4, 4, 4, 4],
-        "global_attention_blocks": [3],
+        "global_attention_blocks": list(everywhere),
     }
     vision = {
         "backbone_config": backbone,
-        "backbone_channel_list": widths[::-1],
+        "backbone_channel_list": list(widths)[::-1],
         "backbone_feature_sizes": _SIZES,
         "fpn_hidden_size": 16,
     }
@@ -160,7 +161,7 @@ def _sam3_tracker() -> Any:
     )
 
 
-_BUILDERS: dict[str, Callable[[], Any]] = {
+_BUILDERS: dict[str, Callable[..., Any]] = {
     "sam": lambda: SamModel(tiny_config()),
     "sam_hq": _sam_hq,
     "sam2": _sam2,

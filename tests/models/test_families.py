@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from tests.tiny import FAMILIES, tiny_segmenter
+from tests.tiny import FAMILIES, tiny_config, tiny_model, tiny_segmenter
+from wesam.models import families
+from wesam.models.families.sam import Sam
 from wesam.models.features import Features
 from wesam.models.inference import inference
+from wesam.models.load import load_source
 from wesam.models.segmenter import Segmenter
 from wesam.types import Prompts
 
@@ -155,3 +159,31 @@ def test_features_are_indexed_joined_and_changed_together(segmenter: Segmenter) 
         assert torch.equal(part, whole.flip(0))
     assert not any(part.any() for part in (features.zeros_like().pooled, *features.zeros_like().extra))
     assert features.half().float().pooled.dtype == torch.float32
+
+
+def test_a_family_is_added_from_outside_in_one_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(families, "_FAMILIES", dict(families._FAMILIES))
+
+    class Toy(Sam):
+        model_type = "toy"
+
+        def encode(self, network: Any, pixels: Tensor) -> Features:
+            return Features(network.scale * pixels[:, :1, ::16, ::16])
+
+    network = nn.Module()
+    network.scale = nn.Parameter(torch.ones(1))
+    network.config = tiny_config()
+    network.config.model_type = "toy"
+    families.register(Toy())
+    segmenter = Segmenter(network, name="toy")
+    assert segmenter.encode(torch.ones(1, 3, 64, 64)).pooled.shape == (1, 1, 4, 4)
+    assert "toy" in families.family_names()
+
+
+def test_a_sam2_encoder_that_pools_without_growing_wider_loads_and_runs(tmp_path: Path) -> None:
+    """transformers' own forward pass fails on it."""
+    network = tiny_model("sam2", blocks=[1, 1, 1, 1], widths=[8, 16, 32, 32], everywhere=[2])
+    network.save_pretrained(tmp_path / "model")
+    segmenter = load_source(tmp_path / "model", device="cpu")
+    with torch.no_grad():
+        assert segmenter.encode(pixels(segmenter)).pooled.isfinite().all()
