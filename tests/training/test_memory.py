@@ -16,7 +16,6 @@ from wesam.methods.wesam import Wesam, WesamSettings
 from wesam.models.segmenter import Segmenter
 from wesam.training.checkpoint import list_checkpoints
 from wesam.training.memory import MemoryGuard, is_out_of_memory
-from wesam.training.watch import HealthWatch
 
 CPU = "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to allocate"
 
@@ -149,7 +148,7 @@ def test_a_measurement_that_must_do_with_less_memory_says_the_same(
     fits: Callable[..., bool],
     said: str,
 ) -> None:
-    settings = {"batch_size": 1, "steps": 4, "health": {"every": 2}, "selection": {"average_last": 2}}
+    settings = {"batch_size": 1, "steps": 4, "health": {"every": 2}}
     whole, cut = (SmallRun(image_set, tmp_path / name, settings) for name in ("whole", "cut"))
     expected = whole.train().selection
     cut.segmenter.decode_chunk = 16
@@ -160,20 +159,6 @@ def test_a_measurement_that_must_do_with_less_memory_says_the_same(
         assert mine.signals == pytest.approx(theirs.signals, rel=1e-2, abs=1e-3)
     assert any(message.startswith("measuring the source model: ") and said in message for message in cut.messages)
     assert [row["message"] for row in cut.events] == cut.messages
-
-
-def test_memory_that_ends_at_the_last_measurement_of_all_is_made_do_with(
-    image_set: ImageSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run = SmallRun(image_set, tmp_path, {"steps": 4, "health": {"every": 2}, "selection": {"average_last": 2}})
-    run.segmenter.decode_chunk = 2
-    fits = [True]
-    monkeypatch.setattr(
-        HealthWatch, "finish", lambda watch, finish=HealthWatch.finish: (fits.clear(), finish(watch))[1]
-    )
-    limited(monkeypatch, "encode", lambda pixels: bool(fits) or len(pixels) == 1, MemoryError())
-    assert run.train().selection.candidates[-1].name.startswith("mean of the weights")
-    assert run.messages[-1].startswith("measuring mean of the weights at steps")
 
 
 def test_where_one_view_cannot_be_measured_the_advice_is_the_same(
