@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
@@ -77,6 +78,7 @@ def run_cells(bench: Bench, cells: Sequence[Cell], tell: Tell) -> None:
         WesamError: if a file is there that was made with another model, other images or settings; if a cell cannot be
             run; or if the source model does not score as it must (`gate`).
     """
+    _commit()  # of the code that was loaded, whatever is checked out before the last cell ends
     targets: dict[str, Target] = {}
     for number, cell in enumerate(cells, start=1):
         target = targets.setdefault(cell.dataset, bench.target(cell.dataset))
@@ -270,6 +272,7 @@ def _identity(bench: Bench, cell: Cell, target: Target) -> str:
     return hashlib.sha256(json.dumps(decides, sort_keys=True, default=str).encode()).hexdigest()[:12]
 
 
+@cache
 def _commit() -> str:
     """Of the code that runs; the package's version where it is not a checkout."""
     command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--exclude", "*"]
