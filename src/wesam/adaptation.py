@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,8 @@ from wesam.training.watch import Selection
 from wesam.types import Sample
 from wesam.updates.load import load_segmenter
 from wesam.updates.update import add_update
+
+_TELL_EVERY = 5.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -216,7 +219,15 @@ def _look_at_result(
     tell(f"scoring source and adapted model on {len(validation)} images with masks")
     own = _prompt_of_truth(config)
     prompts = (own, *(prompt for prompt in DEFAULT_PROMPTS if prompt != own))
-    evaluation = evaluate(segmenter, validation, prompts=prompts, seed=config.seed, tile=tile, overlap=overlap)
+    evaluation = evaluate(
+        segmenter,
+        validation,
+        prompts=prompts,
+        seed=config.seed,
+        tile=tile,
+        overlap=overlap,
+        on_image=_counted(len(validation), tell),
+    )
     evaluation.write(folder.root)
     shown = pick_samples(validation, config.previews, evaluation)
     pictures = write_scored_previews(
@@ -237,3 +248,18 @@ def _look_at_result(
         previews=pictures,
     )
     return evaluation
+
+
+def _counted(total: int, tell: Callable[[str], None]) -> Callable[[object], None]:
+    """Called once an image, tells every few seconds how many are scored."""
+    last = time.monotonic()
+    done = 0
+
+    def count(_: object) -> None:
+        nonlocal last, done
+        done += 1
+        if time.monotonic() - last >= _TELL_EVERY:
+            last = time.monotonic()
+            tell(f"scored {done} of {total} images")
+
+    return count

@@ -151,8 +151,8 @@ def _drawn(base: Picture, width: int, panel: Panel, colours: Mapping[str, Colour
         for x, y, label in points:
             centre = (round((x + 0.5) * scale), round((y + 0.5) * scale))
             if label == FOREGROUND:
-                cv2.circle(canvas, centre, 2 + thickness, _OUTLINE, cv2.FILLED, cv2.LINE_AA)
-                cv2.circle(canvas, centre, 1 + thickness, colours[id_], cv2.FILLED, cv2.LINE_AA)
+                cv2.circle(canvas, centre, 3 * thickness, _OUTLINE, cv2.FILLED, cv2.LINE_AA)
+                cv2.circle(canvas, centre, 3 * thickness - 1, colours[id_], cv2.FILLED, cv2.LINE_AA)
             else:
                 cv2.drawMarker(canvas, centre, colours[id_], cv2.MARKER_TILTED_CROSS, 7, 1, cv2.LINE_AA)
     if panel.numbered:
