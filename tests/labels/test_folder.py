@@ -172,3 +172,42 @@ def test_uploaded_names_must_be_one_images(root: Path) -> None:
         ImageFolder(root).find_uploaded("upload/1a2b3c4d-x_y.png")
     (root / "x+ y.png").unlink()
     assert ImageFolder(root).find_uploaded("upload/1a2b3c4d-x_y.png").id == "x y.png"
+
+
+def test_names_that_differ_in_case_or_as_addresses_write_them(root: Path) -> None:
+    for name in ("IMG_1.JPG", "my cell.png", "my%20nucleus.png", "sub/Ünder.png"):
+        (root / name).write_bytes((root / "a.png").read_bytes())
+    folder = ImageFolder(root)
+    for name, found in (
+        ("img_1.jpg", "IMG_1.JPG"),
+        ("my%20cell.png", "my cell.png"),
+        ("my nucleus.png", "my%20nucleus.png"),
+        ("sub/%C3%BCnder.png", "sub/Ünder.png"),
+    ):
+        assert folder.find(name).id == found
+        assert folder.find_moved(f"/else/where/{name}").id == found
+        assert folder.find_stem(name[:-4]).id == found
+    assert folder.find_stem("1a2b3c4d-my%20cell").id == "my cell.png"
+    for outside in ("%2e%2e/secret.png", "..%2Fsecret.png"):
+        with pytest.raises(WesamError):
+            folder.find(outside)
+
+
+def test_two_names_that_differ_in_case_are_two_images(root: Path) -> None:
+    for name in ("IMG_1.JPG", "IMG_1.jpg"):
+        (root / name).write_bytes((root / "a.png").read_bytes())
+    folder = ImageFolder(root)
+    assert [folder.find(name).id for name in ("IMG_1.JPG", "IMG_1.jpg")] == ["IMG_1.JPG", "IMG_1.jpg"]
+    with pytest.raises(WesamError, match="found none"):
+        folder.find("img_1.jpg")  # either
+    with pytest.raises(WesamError, match="found 'IMG_1.JPG' and 'IMG_1.jpg'"):
+        folder.find_stem("IMG_1")
+
+
+def test_an_image_that_the_labels_name_is_not_meant_by_a_name_like_it(root: Path) -> None:
+    (root / "IMG_1.jpg").write_bytes((root / "a.png").read_bytes())
+    folder = ImageFolder(root)
+    folder.expect(["IMG_1.JPG", "IMG_1.jpg"])
+    with pytest.raises(WesamError, match="found none"):
+        folder.find("IMG_1.JPG")
+    assert folder.find("IMG_1.jpg").id == "IMG_1.jpg"

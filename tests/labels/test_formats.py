@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.labels.written import WRITERS
 from wesam.errors import WesamError
+from wesam.labels.check import check
 from wesam.labels.formats import FORMATS, detect_format, read_labels
 
 DOCS = Path(__file__).parents[2] / "docs" / "formats.md"
@@ -135,3 +137,13 @@ def test_no_reader_raises_on_missing_folders_or_foreign_files(photos: Path, form
         assert not any(sample.instances for sample in found.samples)
         assert found.problems or (format == "masks" and labels.name == "a.png")  # black is no object
     assert read_labels(binary, photos / "nowhere", format).problems[0].severity == "fatal"
+
+
+@pytest.mark.parametrize("format", WRITERS)
+@pytest.mark.parametrize(("name", "file"), [("IMG_1.jpg", "IMG_1.JPG"), ("my%20cell.png", "my cell.png")])
+def test_names_as_they_come_from_other_systems(tmp_path: Path, format: str, name: str, file: str) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    Image.new("RGB", (60, 40)).save(photos / file)
+    report = check(photos, WRITERS[format](tmp_path, name, [(5, 5, 15, 15)]))
+    assert (report.problems, report.summary.boxes) == ((), 1)

@@ -12,6 +12,7 @@ from PIL import Image
 
 from tests.labels.damage import assert_sound
 from wesam.labels import mask_folder
+from wesam.labels.check import check
 from wesam.labels.mask_folder import numbers_to_rles, read_masks
 
 RAMP = np.arange(2400).reshape(40, 60)
@@ -242,3 +243,71 @@ def test_pages_that_are_planes_are_refused(masks: Path, photos: Path) -> None:
     assert "got 2 numbers in page 1: if pages are planes" in str(read_masks(masks, photos).problems[0])
     stack(photos / "a.png", two_discs())
     assert "which has several itself" in str(read_masks(masks, photos).problems[0])
+
+
+def write(path: Path, values: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(values.astype(np.uint8)).save(path)
+
+
+def squares(*lefts: int, value: int = 255) -> np.ndarray:
+    values = np.zeros((40, 60), np.uint8)
+    for left in lefts:
+        values[5:15, left : left + 8] = value
+    return values
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_masks_of_one_object_each_as_the_data_science_bowl_has_them(tmp_path: Path, apart: bool) -> None:
+    root = tmp_path / "train"
+    masks = tmp_path / "masks" if apart else root
+    for name, lefts in (("one", (2, 20)), ("two", (30,))):
+        write(root / name / "images" / f"{name}.png", np.full((40, 60, 3), 90))
+        for number, left in enumerate(lefts):
+            write(masks / name / "masks" / f"{number}f.png", squares(left))
+    report = check(root, masks)
+    assert report.problems == ()
+    assert (report.summary.images, report.summary.masks) == (2, 3)
+    found = read_masks(masks, root)
+    assert [[one.id for one in sample.instances] for sample in found.samples] == [
+        ["one/masks:0f.png", "one/masks:1f.png"],
+        ["two/masks:0f.png"],
+    ]
+
+
+def test_masks_of_one_object_each_in_a_folder_called_as_the_image(photos: Path) -> None:
+    masks = photos.parent / "masks"
+    write(masks / "a" / "1.png", squares(2))
+    write(masks / "a" / "2.png", squares(20))
+    write(masks / "a" / "3.png", np.zeros((4, 6)))
+    found = read_masks(masks, photos)
+    assert [len(sample.instances) for sample in found.samples] == [2]
+    assert [(p.field, p.objects) for p in found.problems] == [("3.png", 1)]
+
+
+@pytest.mark.parametrize(
+    ("value", "instances", "count"),
+    [(3, None, 1), (3, "components", 3), (3, "values", 1), (255, None, 3), (255, "components", 3), (255, "values", 1)],
+)
+def test_what_the_objects_are_can_be_said(photos: Path, value: int, instances: str | None, count: int) -> None:
+    masks = photos.parent / "masks"
+    write(masks / "a.png", squares(2, 20, 40, value=value))
+    found = read_masks(masks, photos, instances)
+    assert len(found.samples[0].instances) == count
+    noted = any("separate pieces" in note.message for note in check(photos, masks, format=_format(instances)).notes)
+    assert noted is (count == 1 and instances is None)
+
+
+def _format(instances: str | None) -> str:
+    return "masks" if instances is None else f"masks:{instances}"
+
+
+def test_each_part_of_each_class(photos: Path) -> None:
+    masks = photos.parent / "masks"
+    write(masks / "a.png", squares(2, 20, value=1) + squares(40, value=2))
+    found = read_masks(masks, photos, "components")
+    assert [one.id for one in found.samples[0].instances] == [
+        "a.png:value 1 part 1",
+        "a.png:value 1 part 2",
+        "a.png:value 2 part 1",
+    ]

@@ -33,3 +33,16 @@ def test_a_folder_without_a_usable_image_is_named(tmp_path: Path) -> None:
         load_unlabelled(tmp_path)
     with pytest.raises(WesamError, match="found no such folder"):
         load_unlabelled(tmp_path / "nowhere")
+
+
+def test_masks_and_flows_among_the_images_are_no_images(tmp_path: Path) -> None:
+    """As Cellpose leaves them, and the Data Science Bowl has them."""
+    for name in ("a.tif", "a_cp_masks.png", "a_flows.tif", "a_cp_output.png", "b_masks.png", "c_flows/d.png"):
+        save(tmp_path / name)
+    for name in ("id/images/x.png", "id/masks/1.png", "id/masks/2.png", "masks/alone.png"):
+        save(tmp_path / name)
+    samples, problems = load_unlabelled(tmp_path)
+    assert [s.id for s in samples] == ["a.tif", "b_masks.png", "c_flows/d.png", "id/images/x.png", "masks/alone.png"]
+    assert [problem.message for problem in problems] == [
+        "5 files that are masks or flows of images beside them: a_cp_masks.png, a_cp_output.png, a_flows.tif, ..."
+    ]

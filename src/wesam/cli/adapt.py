@@ -9,7 +9,7 @@ import typer
 
 from wesam.cli.command import Outcome
 from wesam.cli.console import reported, say
-from wesam.cli.options import BandsOption, FormatOption, PageOption, TileOption, bands_of
+from wesam.cli.options import BandsOption, FormatOption, InstancesOption, PageOption, TileOption, bands_of, format_with
 from wesam.cli.progress import loss_progress
 from wesam.cli.tables import print_result
 
@@ -42,6 +42,7 @@ def adapt(
         typer.Option("--set", help="key=value, e.g. steps=1000, method.teacher=shared; repeatable."),
     ] = None,
     format: FormatOption = None,
+    instances: InstancesOption = None,
     val_format: Annotated[
         str | None, typer.Option("--val-format", help="Of --val-labels, as --format is of --labels.")
     ] = None,
@@ -59,7 +60,7 @@ def adapt(
         "model": model,
         "images": images,
         "labels": labels,
-        "labels_format": format,
+        "labels_format": format_with(format, instances),
         "out": out,
         "val_labels": val_labels,
         "val_labels_format": val_format,
@@ -78,6 +79,7 @@ def adapt(
     run_config = make_config(values, preset=preset, file=config, overrides=set_)
     for option, given, of, labelled in (
         ("--format", format, "--labels", run_config.labels),
+        ("--instances", instances, "--labels", run_config.labels),
         ("--val-format", val_format, "--val-labels", run_config.val_labels),
     ):
         if given is not None and labelled is None:

@@ -10,7 +10,16 @@ import typer
 
 from wesam.cli.command import Outcome
 from wesam.cli.console import say
-from wesam.cli.options import BandsOption, FormatOption, ImagesOption, LabelsOption, PageOption, reading_of
+from wesam.cli.options import (
+    BandsOption,
+    FormatOption,
+    ImagesOption,
+    InstancesOption,
+    LabelsOption,
+    PageOption,
+    format_with,
+    reading_of,
+)
 from wesam.errors import WesamError
 
 if TYPE_CHECKING:
@@ -26,6 +35,7 @@ def check(
         int, typer.Option("--input-size", min=1, help="Side of the model's input, in pixels.")
     ] = 1024,
     format: FormatOption = None,
+    instances: InstancesOption = None,
     page: PageOption = None,
     bands: BandsOption = None,
     draw: Annotated[
@@ -39,7 +49,9 @@ def check(
     """
     from wesam.labels.check import check as run_check
 
-    report = run_check(images, labels, input_size=input_size, format=format, reading=reading_of(page, bands))
+    report = run_check(
+        images, labels, input_size=input_size, format=format_with(format, instances), reading=reading_of(page, bands)
+    )
     say(str(report))
     pictures = _drawn(report.samples, draw, out) if draw and report.samples else []
     if pictures:

@@ -9,7 +9,7 @@ import typer
 
 from wesam.cli.command import Outcome
 from wesam.cli.console import say
-from wesam.cli.options import FormatOption, ImagesOption, LabelsOption
+from wesam.cli.options import FormatOption, ImagesOption, InstancesOption, LabelsOption, format_with
 
 
 def convert(
@@ -18,6 +18,7 @@ def convert(
     out: Annotated[Path, typer.Option("--out", help="COCO JSON to write.", metavar="FILE")],
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Write over an older --out.")] = False,
     format: FormatOption = None,
+    instances: InstancesOption = None,
 ) -> Outcome:
     """Write labels of any format as COCO JSON; what cannot be used is listed and left out.
 
@@ -33,7 +34,7 @@ def convert(
         )
     if out.exists() and not overwrite:
         raise WesamError(f"--out {out}: already exists; --overwrite replaces it")
-    samples, report = load_samples(images, labels, decode=False, format=format)
+    samples, report = load_samples(images, labels, decode=False, format=format_with(format, instances))
     for line in report.lines():
         say(line)
     write_coco(samples, out, whole=True)

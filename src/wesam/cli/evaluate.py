@@ -15,11 +15,13 @@ from wesam.cli.options import (
     DeviceOption,
     FormatOption,
     ImagesOption,
+    InstancesOption,
     ModelOption,
     OverlapOption,
     PageOption,
     PrecisionOption,
     TileOption,
+    format_with,
     overlap_of,
     reading_of,
 )
@@ -62,6 +64,7 @@ def evaluate(
     device: DeviceOption = "auto",
     precision: PrecisionOption = "fp32",
     format: FormatOption = None,
+    instances: InstancesOption = None,
     page: PageOption = None,
     bands: BandsOption = None,
 ) -> Outcome:
@@ -81,7 +84,9 @@ def evaluate(
     there = [out / name for name in _FILES if out is not None and (out / name).exists()]
     if there and not overwrite:
         raise WesamError(f"{there[0]}: already exists; --overwrite replaces it")
-    samples, report = load_samples(images, labels, format=format, reading=reading_of(page, bands))
+    samples, report = load_samples(
+        images, labels, format=format_with(format, instances), reading=reading_of(page, bands)
+    )
     if swap and len(samples) < 2:
         raise WesamError(f"--swap: expected at least 2 images with objects, got {len(samples)}")
     if out is not None:

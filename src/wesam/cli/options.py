@@ -25,7 +25,14 @@ FormatOption = Annotated[
     str | None,
     typer.Option(
         "--format",
-        help="Of the labels: coco, yolo, voc, label-studio, cvat, labelme, masks, csv. Absent: by their content.",
+        help="Of the labels: coco, yolo, voc, label-studio, cvat, labelme, sa1b, masks, csv. Absent: by their content.",
+    ),
+]
+InstancesOption = Annotated[
+    Literal["components", "values"] | None,
+    typer.Option(
+        "--instances",
+        help="Of masks: each connected part of a number is an object, or all of it. Absent: as they look.",
     ),
 ]
 DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1, mps.")]
@@ -75,3 +82,12 @@ def overlap_of(tile: int | None, overlap: int | None) -> int:
     shared = DEFAULT_OVERLAP if overlap is None else overlap
     check_tiles(tile, shared)
     return shared
+
+
+def format_with(format: str | None, instances: str | None) -> str | None:
+    """The labels' format, with what the objects of masks are behind it."""
+    if instances is None:
+        return format
+    if format not in (None, "masks"):
+        raise typer.BadParameter(f"expected --format masks, got {format}", param_hint="--instances")
+    return f"masks:{instances}"

@@ -15,11 +15,13 @@ from wesam.cli.options import (
     DeviceOption,
     FormatOption,
     ImagesOption,
+    InstancesOption,
     ModelOption,
     OverlapOption,
     PageOption,
     PrecisionOption,
     TileOption,
+    format_with,
     overlap_of,
     reading_of,
 )
@@ -53,6 +55,7 @@ def predict(
     device: DeviceOption = "auto",
     precision: PrecisionOption = "fp32",
     format: FormatOption = None,
+    instances: InstancesOption = None,
     page: PageOption = None,
     bands: BandsOption = None,
 ) -> Outcome:
@@ -66,7 +69,8 @@ def predict(
 
     shared = overlap_of(tile, overlap)
     if labels is None:
-        for option, useless in (("--prompt", prompt != "auto"), ("--format", format is not None)):
+        given = (("--prompt", prompt != "auto"), ("--format", format), ("--instances", instances))
+        for option, useless in given:
             if useless:
                 raise typer.BadParameter("needs --labels", param_hint=option)
         samples, problems = load_unlabelled(images, reading_of(page, bands))
@@ -89,7 +93,9 @@ def predict(
         return Outcome({"written": results, "images": len(samples), "masks": len(found.scores)})
     if points_per_side is not None:
         raise typer.BadParameter("is for images without --labels", param_hint="--points-per-side")
-    samples, report = load_samples(images, labels, format=format, reading=reading_of(page, bands))
+    samples, report = load_samples(
+        images, labels, format=format_with(format, instances), reading=reading_of(page, bands)
+    )
     for line in report.lines():
         say(line)
     segmenter = load_segmenter(model, adapter, device, precision)

@@ -102,8 +102,10 @@ class _CocoReader(ProblemLog):
         index_of_id: dict[_Id, int] = {}
         index_of_file: dict[str, int] = {}
         named: set[str] = set()
-        names = (entry.get("file_name") for entry in entries if isinstance(entry, dict))
-        folder.prefer_own(name for name in names if isinstance(name, str))
+        names = [entry.get("file_name") for entry in entries if isinstance(entry, dict)]
+        texts = [name for name in names if isinstance(name, str)]
+        folder.expect(texts)
+        folder.prefer_own(texts)
         for index, entry in enumerate(entries):
             field = f"images[{index}]"
             if not isinstance(entry, dict):
@@ -197,15 +199,15 @@ class _CocoReader(ProblemLog):
     ) -> tuple[_Box | None, dict[str, Any] | None]:
         """What an annotation has of them; one that cannot be read costs the other nothing, and is noted."""
         told = len(self.problems)
-        box = self.attempt(f"{field}.bbox", _box, entry, file)
-        rle = self.attempt(f"{field}.segmentation", _rle, entry.get("segmentation"), file)
+        box = self.attempt(f"{field}.bbox", read_box, entry, file)
+        rle = self.attempt(f"{field}.segmentation", read_segmentation, entry.get("segmentation"), file)
         if len(self.problems) > told and (box is not None or rle is not None):
             used = "bbox" if rle is None else "segmentation"
             broken = self.problems.pop()
             self.tell(broken.field, f"{broken.message}; its {used} is used without it", "note")
         if box is not None and rle is not None and rotation_of_json(entry):
             # Of a shape that became a mask the box may be upright already, and the attribute a remnant.
-            as_it_stands = self.attempt(f"{field}.bbox", _box, {"bbox": entry["bbox"]}, file) or box
+            as_it_stands = self.attempt(f"{field}.bbox", read_box, {"bbox": entry["bbox"]}, file) or box
             box = max((box, as_it_stands), key=lambda one: box_iou(one, mask_box(rle)))
         return box, rle
 
@@ -299,7 +301,7 @@ def _find(folder: ImageFolder, entry: dict[str, Any]) -> ImageFile:
     return folder.find_moved(name)
 
 
-def _box(entry: dict[str, Any], file: ImageFile | None) -> _Box | None:
+def read_box(entry: dict[str, Any], file: ImageFile | None) -> _Box | None:
     """The annotation's box, if it has one; without a usable image only its numbers can be checked."""
     value = entry.get("bbox")
     if value is None:
@@ -319,7 +321,7 @@ def _box(entry: dict[str, Any], file: ImageFile | None) -> _Box | None:
     return fit_rotated_box(box, degrees, (x + width / 2, y + height / 2), file.width, file.height)
 
 
-def _rle(value: object, file: ImageFile | None) -> dict[str, Any] | None:
+def read_segmentation(value: object, file: ImageFile | None) -> dict[str, Any] | None:
     """The annotation's mask, if it has one and its image is usable; tools write [] for no mask."""
     if not value or file is None:
         return None

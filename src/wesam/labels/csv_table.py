@@ -68,6 +68,7 @@ def read_csv(labels: Path, images: Path) -> LabelSet:
         builder.tell("line 1", f"columns that are not read: {', '.join(columns.unread)}", "note")
     if columns.sides_by_label:
         builder.tell("line 1", "label is 1 or 0 in all rows, read as on and off an object", "note")
+    builder.folder.expect(row[columns.image] for _, row in rows)
     builder.folder.prefer_own(dict.fromkeys(row[columns.image] for _, row in rows))
     files: dict[str, ImageFile | None] = {}
     marks: dict[str, list[Mark]] = {}

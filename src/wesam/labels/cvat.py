@@ -64,7 +64,9 @@ def read_cvat(labels: Path, images: Path) -> LabelSet:
     except WesamError as error:
         return LabelSet.unusable(path, error)
     known = {name.text or "" for name in root.iterfind("meta//label/name")}
-    builder.folder.prefer_own(image.get("name", "") for image in root.iterfind("image"))
+    names = [image.get("name", "") for image in root.iterfind("image")]
+    builder.folder.expect(names)
+    builder.folder.prefer_own(names)
     for index, image in enumerate(root.findall("image")):
         field, told = f"image[{index}]", len(builder.problems)
         file = builder.claim(f"{field}.name", _find, builder.folder, image.get("name", ""))

@@ -12,6 +12,7 @@ from functools import cached_property
 from itertools import groupby, takewhile
 from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING, TypeGuard
+from urllib.parse import unquote
 
 from wesam.errors import WesamError
 from wesam.labels.containers import find_containers, refuse_container, stem_of
@@ -78,12 +79,18 @@ class ImageFolder:
             raise WesamError(f"{root}: expected a folder of images, found no such folder")
         self.root = root
         self._elsewhere: str | None = None
+        self._named: frozenset[str] = frozenset()
+
+    def expect(self, names: Iterable[str]) -> None:
+        """Says which names the labels have: a file that has one of them is not looked for under one that is like it."""
+        self._named = frozenset(names)
 
     def find(self, name: str) -> ImageFile:
         """The image a label file calls `name`: a relative path, with either kind of slash.
 
         Where no file has exactly that name, one that is the same text in another Unicode normal form will
-        do: macOS writes decomposed names and labelling tools composed ones.
+        do: macOS writes decomposed names and labelling tools composed ones. So will the only one that is the same but
+        for upper and lower case (``IMG_1.JPG``), or for characters that one has as in an address (``%20``).
 
         Raises:
             WesamError: if the name leads out of the folder (absolute, with "..", or through a link), no such file
@@ -112,7 +119,18 @@ class ImageFolder:
             path = self.root / forward
         if not _is_file(path):
             path = self._by_normal_form.get(_normal_form(forward), path)
+        if not _is_file(path):
+            alike = self._alike(_loose_form(forward))
+            path = alike[0] if len(alike) == 1 else path
         return path
+
+    def _alike(self, loose_form: str, suffix: bool = True) -> list[Path]:
+        """Images whose names are alike, with suffix or without, and that the labels do not mean by another name."""
+        found = (self._by_loose_form if suffix else self._by_loose_stem).get(loose_form, [])
+        names = ((path.relative_to(self.root), path) for path in found)
+        return [
+            path for name, path in names if (name if suffix else name.with_suffix("")).as_posix() not in self._named
+        ]
 
     def find_tail(self, path: str) -> ImageFile:
         """The image that had `path` where the labels were made: the longest end of it that exists here.
@@ -205,6 +223,10 @@ class ImageFolder:
         """
         paths = self._by_stem.get(_normal_form(PurePosixPath(stem)), [])
         paths = [path for path in paths if but is None or not path.samefile(but)]
+        if not paths:
+            for name in dict.fromkeys((stem, _UPLOAD_PREFIX.sub(r"\1", stem))):
+                alike = self._alike(_loose_form(PurePosixPath(name)), suffix=False)
+                paths = paths or [path for path in alike if but is None or not path.samefile(but)]
         if len(paths) == 1:
             return self.find(paths[0].relative_to(self.root).as_posix())
         for path in [] if paths else self._containers.get(_normal_form(PurePosixPath(stem)), []):
@@ -228,6 +250,20 @@ class ImageFolder:
         return {key: list(paths) for key, paths in groupby(sorted(list_images(self.root), key=stem), key=stem)}
 
     @cached_property
+    def _by_loose_form(self) -> dict[str, list[Path]]:
+        found: dict[str, list[Path]] = {}
+        for path in list_images(self.root):
+            found.setdefault(_loose_form(path.relative_to(self.root)), []).append(path)
+        return found
+
+    @cached_property
+    def _by_loose_stem(self) -> dict[str, list[Path]]:
+        found: dict[str, list[Path]] = {}
+        for path in list_images(self.root):
+            found.setdefault(_loose_form(path.relative_to(self.root).with_suffix("")), []).append(path)
+        return found
+
+    @cached_property
     def _by_uploaded_name(self) -> dict[str, list[Path]]:
         found: dict[str, list[Path]] = {}
         for path in list_images(self.root):
@@ -249,6 +285,11 @@ def _ends(path: str) -> list[tuple[str, str]]:
 
 def _normal_form(name: PurePath) -> str:
     return unicodedata.normalize("NFC", name.as_posix())
+
+
+def _loose_form(name: PurePath) -> str:
+    """Without what names lose on their way: upper case, and characters that addresses write as %20."""
+    return unicodedata.normalize("NFC", unquote(name.as_posix())).casefold()
 
 
 def _number(value: object) -> object:

@@ -16,9 +16,10 @@ from wesam.labels.files import list_files
 from wesam.labels.label_set import LabelSet
 from wesam.labels.label_studio import read_label_studio
 from wesam.labels.labelme import read_labelme
+from wesam.labels.mask_folder import INSTANCES, read_masks
 from wesam.labels.mask_folder import SUFFIXES as MASK_SUFFIXES
-from wesam.labels.mask_folder import read_masks
 from wesam.labels.pascal_voc import read_voc
+from wesam.labels.sa1b import read_sa1b
 from wesam.labels.yolo import read_yolo
 from wesam.untrusted import ordinary_file
 
@@ -47,6 +48,7 @@ class Format:
 FORMATS = {
     "coco": Format(read_coco, "COCO: a JSON object with 'images' and 'annotations'"),
     "label-studio": Format(read_label_studio, "Label Studio: a JSON list of tasks", upright=True, percent=True),
+    "sa1b": Format(read_sa1b, "SA-1B: a folder of JSON files with 'image' and 'annotations'"),
     "labelme": Format(read_labelme, "labelme: a folder of JSON files with 'shapes'", upright=True),
     "cvat": Format(read_cvat, "CVAT for images: an XML file with the root <annotations>", upright=True),
     "voc": Format(read_voc, "Pascal VOC: a folder of XML files with the root <annotation>"),
@@ -64,6 +66,7 @@ _FOLDER_FILES = 20
 _LABELME_KEY = re.compile(r'"(shapes|imagePath|imageData|imageHeight|imageWidth)"\s*:')
 # Not "categories": the notes.json that Label Studio adds to YOLO labels has them too.
 _COCO_KEY = re.compile(r'"(images|annotations)"\s*:')
+_SA1B_KEY = re.compile(r'"image"\s*:\s*\{')
 _XML_ROOT = re.compile(r"<(annotations?)[\s>/]")
 _YOLO_LINE = re.compile(r"\d+(\s+[-+.\deE]+){4,}\s*")
 
@@ -74,7 +77,8 @@ def read_labels(labels: str | Path, images: str | Path, format: str | None = Non
     Args:
         labels: a file or a folder.
         images: folder of images.
-        format: a key of `FORMATS`; None to tell by the content.
+        format: a key of `FORMATS`; None to tell by the content. What the objects of masks are may be behind it:
+            "masks:components" or "masks:values".
 
     Returns:
         The images found, with their usable instances, and every problem; one fatal problem if the format of `labels`
@@ -89,10 +93,11 @@ def read_labels(labels: str | Path, images: str | Path, format: str | None = Non
             format = detect_format(labels)
         except WesamError as error:
             return LabelSet.unusable(labels, error)
-    if format not in FORMATS:
+    name, _, instances = format.partition(":")
+    if name not in FORMATS or (instances and (name != "masks" or instances not in INSTANCES)):
         raise WesamError(f"format: expected one of {', '.join(FORMATS)}, got {format!r}")
-    known = FORMATS[format]
-    found = known.read(labels, images)
+    known = FORMATS[name]
+    found = read_masks(labels, images, instances) if instances else known.read(labels, images)
     return replace(found, upright=found.upright or known.upright, percent=known.percent)
 
 
@@ -128,6 +133,8 @@ def _format_of_file(path: Path, head: str) -> str | None:
     if suffix == ".json" or head.startswith(("{", "[")):
         if head.startswith("["):
             return "label-studio"
+        if _SA1B_KEY.search(head) and '"images"' not in head and '"shapes"' not in head:
+            return "sa1b"
         return "labelme" if _LABELME_KEY.search(head) and not _COCO_KEY.search(head) else "coco"
     if root := _XML_ROOT.search(head):
         return "cvat" if root[1] == "annotations" else "voc"
@@ -139,7 +146,7 @@ def _format_of_folder(folder: Path) -> str | None:
 
     Notes and settings of any kind may lie there too, so a JSON file must look like labels to count.
     """
-    for suffix, formats in ((".json", {"labelme", "coco"}), (".xml", {"voc", "cvat"}), (".txt", {"yolo"})):
+    for suffix, formats in ((".json", {"labelme", "coco", "sa1b"}), (".xml", {"voc", "cvat"}), (".txt", {"yolo"})):
         for path in list_files(folder, {suffix})[:_FOLDER_FILES]:
             head = _head(path)
             found = _format_of_file(path, head)

@@ -9,6 +9,7 @@ A file of several pages has one object a page.
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -17,9 +18,11 @@ from pycocotools import mask as coco_mask
 
 from wesam.errors import WesamError
 from wesam.labels.assemble import LabelBuilder, Mark
+from wesam.labels.derived import MASK_ENDINGS
 from wesam.labels.files import label_files
 from wesam.labels.images import frames, read_value_pages, read_values
 from wesam.labels.label_set import LabelSet
+from wesam.labels.mask_per_object import image_of_object
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,7 +32,10 @@ if TYPE_CHECKING:
     from wesam.labels.folder import ImageFile, ImageFolder
 
 # Endings that tools and data sets put behind the image's name.
-_ENDINGS = ("", "_mask", "_masks", "_cp_masks", "_seg", "_segmentation", "_Segmentation", "_gt")
+_ENDINGS = ("", *MASK_ENDINGS)
+
+#: What an object of a mask may be said to be: each connected part of a number, or all of it.
+INSTANCES = ("components", "values")
 
 # More numbers than this are a photograph or a depth map, not instances.
 MAX_OBJECTS = 10_000
@@ -48,7 +54,7 @@ _EDGE_SHARE = 0.05
 _Rle = dict[str, Any]
 
 
-def read_masks(labels: Path, images: Path) -> LabelSet:
+def read_masks(labels: Path, images: Path, instances: str | None = None) -> LabelSet:
     """Reads a folder of masks, PNG or TIFF: grey or palette (by index), 1 to 16 bits, or one colour an object on black.
 
     Beside other numbers of 8 bits 255 is no object but Pascal VOC's "void", unless 254 is there too.
@@ -57,6 +63,8 @@ def read_masks(labels: Path, images: Path) -> LabelSet:
         labels: the folder of masks.
         images: the folder of the images. A mask may also be called as the image with one of "_mask", "_masks",
             "_cp_masks", "_seg", "_segmentation", "_Segmentation", "_gt" behind it. It may be the folder of the masks.
+            Masks of one object each may lie in a folder for each image (see `mask_per_object`).
+        instances: one of `INSTANCES`; None: as the masks look.
 
     Returns:
         The images found, with their instances (masks alone), and every problem.
@@ -69,28 +77,62 @@ def read_masks(labels: Path, images: Path) -> LabelSet:
     one_folder = labels.is_dir() and labels.samefile(images)
     found: list[tuple[str, ImageFile, dict[int, _Rle]]] = []
     stacks: set[str] = set()
+    by_image: dict[str, tuple[ImageFile, list[tuple[Path, Path]]]] = {}
+    used: set[Path] = set()
     voids = 0
     for path, name in files:
         builder.file, told = name.as_posix(), len(builder.problems)
+        of_object = builder.attempt("", image_of_object, builder.folder, path, PurePosixPath(name))
+        if len(builder.problems) > told:
+            builder.cost(1, told)
+            continue
+        if of_object is not None:
+            by_image.setdefault(of_object.id, (of_object, []))[1].append((path, name))
+            used.add(path)
+            continue
         file = builder.claim("", _find, builder.folder, path, name.with_suffix("").as_posix(), one_folder)
         numbered = None if file is None else builder.attempt("", _numbered, path, file)
         if file is not None and numbered is not None:
             found.append((builder.file, replace(file, sized=True), numbered[0]))
             voids += numbered[1]
             stacks |= {builder.file} if numbered[2] else set()
+        if file is not None:
+            used.add(path)
         builder.cost(1, told)
     binary = all(set(masks) in ({1}, {255}) for name, _, masks in found if masks and name not in stacks)
+    parts = instances == "components" or (instances is None and binary)
     for name_of_mask, file, masks in found:
         builder.file = name_of_mask
         stack = name_of_mask in stacks
         what = "page" if stack else "value"
         numbers = [Mark(f"{what} {number}", rle=rle) for number, rle in masks.items()]
-        marks = _parts(masks, builder) if binary and not stack else numbers
+        marks = _parts(masks, builder) if parts and not stack else numbers
         builder.add(file, marks)
+    for file, own in by_image.values():
+        _add_objects(file, own, builder)
     if voids:
         builder.file = labels.name
         builder.tell("", f"255 beside other numbers is read as void, not as an object, in {voids} of the masks", "note")
-    return builder.build()
+    made = builder.build()
+    # Masks in the folder of the images are no images without labels.
+    inside = {path.relative_to(images).as_posix() for path in used if path.is_relative_to(images)}
+    left_out = made.left_out | (inside - {sample.id for sample in made.samples})
+    return replace(made, left_out=left_out, pieces_chosen=parts or instances is not None or not found)
+
+
+def _add_objects(file: ImageFile, masks: list[tuple[Path, Path]], builder: LabelBuilder) -> None:
+    """Takes masks of one object each into the set; the file of their labels is their folder."""
+    builder.file = masks[0][1].parent.as_posix()
+    if builder.claim("", lambda: file) is None:
+        builder.cost(len(masks), len(builder.problems) - 1)
+        return
+    marks = []
+    for path, name in masks:
+        numbered = builder.attempt_object(name.name, _numbered, path, file)
+        rles = list(numbered[0].values()) if numbered is not None else []
+        if rles:
+            marks.append(Mark(name.name, rle=coco_mask.merge(rles) if len(rles) > 1 else rles[0]))
+    builder.add(replace(file, sized=True), marks)
 
 
 def _find(folder: ImageFolder, path: Path, stem: str, one_folder: bool) -> ImageFile | None:
@@ -175,14 +217,16 @@ def _numbered(path: Path, file: ImageFile) -> tuple[dict[int, _Rle], bool, bool]
 
 
 def _parts(masks: dict[int, _Rle], builder: LabelBuilder) -> list[Mark]:
-    """The connected parts of the one mask there is, if there is one."""
-    for rle in masks.values():
+    """The connected parts of each mask."""
+    marks = []
+    for value, rle in masks.items():
         count, parts = cv2.connectedComponents(coco_mask.decode(rle), connectivity=8)
         if count - 1 > MAX_OBJECTS:
             builder.tell("", f"expected at most {MAX_OBJECTS} connected parts, one an object, got {count - 1}")
             return []
-        return [Mark(f"part {part}", rle=own) for part, own in numbers_to_rles(parts).items()]
-    return []
+        of_value = f"value {value} " if len(masks) > 1 else ""
+        marks += [Mark(f"{of_value}part {part}", rle=own) for part, own in numbers_to_rles(parts).items()]
+    return marks
 
 
 def numbers_to_rles(values: NDArray[np.uint8 | np.int32]) -> dict[int, _Rle]:

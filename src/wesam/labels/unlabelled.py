@@ -6,6 +6,7 @@ from pathlib import Path
 
 from wesam.errors import WesamError
 from wesam.labels.containers import left_aside
+from wesam.labels.derived import without_derived
 from wesam.labels.images import image_size, list_images, verify_image
 from wesam.labels.problems import Problem, remarks_as_notes
 from wesam.types import AS_TAGGED, ImageReading, Sample
@@ -14,6 +15,8 @@ from wesam.untrusted import stay_inside
 
 def load_unlabelled(images: str | Path, reading: ImageReading = AS_TAGGED) -> tuple[list[Sample], list[Problem]]:
     """Every usable image of a folder, without instances, why others are left out, and notes on how they are read.
+
+    Masks and flows that lie among the images they were made of are no images (see `derived`).
 
     Args:
         images: folder of images; each is decoded to find damage.
@@ -26,7 +29,12 @@ def load_unlabelled(images: str | Path, reading: ImageReading = AS_TAGGED) -> tu
     samples: list[Sample] = []
     problems: list[Problem] = []
     said: list[tuple[str, str]] = []
-    for path in list_images(folder):
+    images, derived = without_derived(list_images(folder))
+    if derived:
+        names = ", ".join(path.relative_to(folder).as_posix() for path in derived[:3]) + ", ..." * (len(derived) > 3)
+        message = f"{len(derived)} files that are masks or flows of images beside them: {names}"
+        problems.append(Problem("skip", str(folder), "", message))
+    for path in images:
         try:
             width, height = image_size(stay_inside(path, folder))
             remarks = verify_image(path, reading=reading)

@@ -70,6 +70,7 @@ def read_yolo(labels: Path, images: Path) -> LabelSet:
         files = label_files(folder, {".txt"}, "YOLO text files")
     except WesamError as error:
         return LabelSet.unusable(labels, error)
+    builder.folder.expect(name.with_suffix("").as_posix() for _, name in files)
     texts: list[tuple[str, ImageFile, str]] = []
     for path, name in files:
         if name.name in _NO_LABELS and path != labels:
