@@ -74,6 +74,28 @@ def test_images_that_differ_only_in_suffix_keep_it(tmp_path, disc_samples):
     assert names == ["0.jpg.png", "0.png.png", "1.png"]
 
 
+def test_images_that_differ_in_case_keep_their_suffix(tmp_path, disc_samples):
+    """On some file systems "a.png" and "A.png" are one file."""
+    first = disc_samples[0]
+    names = ("a.png", "A.jpg", "b.png")
+    write(tmp_path, [type(first)(name, first.path, first.width, first.height, first.instances) for name in names])
+    assert sorted(path.name for path in (tmp_path / "instances").glob("*.png")) == ["A.jpg.png", "a.png.png", "b.png"]
+
+
+def test_scores_lie_within_0_and_1_and_are_numbers(tmp_path, disc_samples):
+    sample = disc_samples[0].with_instances(disc_samples[0].instances[:1])
+    masks = [sample.instances[0].rle]
+    with prediction_folder(tmp_path / "a", [sample], False) as predictions:
+        predictions.add(sample, read_image(sample.path), masks, [1.03])
+    assert json.loads(predictions.results.read_text())["annotations"][0]["score"] == 1.0
+    with (
+        pytest.raises(WesamError, match="not a number"),
+        prediction_folder(tmp_path / "b", [sample], False) as predictions,
+    ):
+        predictions.add(sample, read_image(sample.path), masks, [float("nan")])
+    assert not predictions.results.exists()
+
+
 def test_an_image_without_objects_gets_an_empty_map(tmp_path, disc_samples):
     write(tmp_path, [disc_samples[0].with_instances([])], overlays=False)
     assert not np.array(Image.open(tmp_path / "instances" / "0.png")).any()

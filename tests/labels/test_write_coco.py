@@ -99,3 +99,21 @@ def test_a_whole_file_has_what_other_tools_ask_for(photos: Path, capsys: pytest.
     assert (read[0].rle, read[1].box, read[1].rle, read[2].box) == (mask.rle, box.box, None, None)
     COCO(str(path)).info()
     assert "written by wesam" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("score", "written"), [(0.5, 0.5), (1.02, 1.0), (-0.01, 0.0), (float("inf"), 1.0)])
+def test_scores_lie_within_0_and_1(photos: Path, score: float, written: float) -> None:
+    path = photos.parent / "out.json"
+    write_coco([sample(photos, Instance("x", (0, 0, 5, 5)))], path, lambda _: {"score": score, "stability": 0.5})
+    (annotation,) = json.loads(path.read_text())["annotations"]
+    assert (annotation["score"], annotation["stability"]) == (written, 0.5)
+
+
+def test_what_is_not_a_number_never_reaches_a_file(photos: Path) -> None:
+    path = photos.parent / "out.json"
+    samples = [sample(photos, Instance("x", (0, 0, 5, 5)))]
+    with pytest.raises(WesamError, match="not a number"):
+        write_coco(samples, path, lambda _: {"score": float("nan")})
+    assert not path.exists()
+    write_coco(samples, path, lambda _: {"stability": float("nan")})
+    assert json.loads(path.read_text())["annotations"][0]["stability"] is None

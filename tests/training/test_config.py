@@ -132,8 +132,16 @@ def test_every_preset_is_valid() -> None:
 
 
 def test_warmup_must_end_within_the_run() -> None:
-    with pytest.raises(WesamError, match="warmup_steps below steps"):
+    with pytest.raises(
+        WesamError, match="^expected warmup_steps below steps, got warmup_steps=250 and steps=100: [^{]*$"
+    ):
         make_config(BASE, overrides=["steps=100", "warmup_steps=250"])
+
+
+def test_a_quarter_of_a_short_run_warms_up_with_the_settings_of_the_paper_too() -> None:
+    warmups = {4: 1, 100: 25, 250: 62, 500: 250, 4000: 250}
+    for steps, warmup in warmups.items():
+        assert make_config(BASE, preset="paper", overrides=[f"steps={steps}"]).effective_warmup_steps == warmup
 
 
 def test_learning_rate_warms_up_then_holds() -> None:

@@ -18,6 +18,7 @@ from wesam.atomic import replaced_file, replaced_folder
 from wesam.errors import WesamError
 from wesam.evaluation.overlay import Panel, Picture, draw_panels
 from wesam.labels.files import OUTPUT_MARK, mark_as_output
+from wesam.labels.write_coco import score_within
 from wesam.masks import Rle
 from wesam.strict_json import dumps
 from wesam.types import Instance, Sample
@@ -104,8 +105,9 @@ class PredictionFolder:
         self.root = root
         self.results = root / RESULTS
         self._pictures = pictures
-        shared = Counter(_stem(sample.id) for sample in samples)
-        self._names = {s.id: _stem(s.id) if shared[_stem(s.id)] == 1 else s.id for s in samples}
+        # Some file systems do not tell "a" from "A".
+        shared = Counter(_stem(sample.id).casefold() for sample in samples)
+        self._names = {s.id: _stem(s.id) if shared[_stem(s.id).casefold()] == 1 else s.id for s in samples}
         self._images: list[dict[str, Any]] = []
         self._annotations: list[dict[str, Any]] = []
         self._categories: dict[str, int] = {}
@@ -119,7 +121,7 @@ class PredictionFolder:
             masks, scores: one an instance, in the order of the instances.
 
         Raises:
-            WesamError: if a file cannot be written.
+            WesamError: if a file cannot be written, or a score is not a number.
         """
         image_id = len(self._images) + 1
         self._images.append({"id": image_id, "file_name": sample.id, "width": sample.width, "height": sample.height})
@@ -150,7 +152,7 @@ class PredictionFolder:
             "bbox": [float(edge) for edge in coco_mask.toBbox(rle)],
             "area": int(coco_mask.area(rle)),
             "iscrowd": 0,
-            "score": score,
+            "score": score_within(score),
             "label_id": instance.id,
         }
 

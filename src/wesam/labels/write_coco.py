@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import math
 from collections import Counter
 from importlib.metadata import version
 from pathlib import Path
@@ -12,6 +12,7 @@ from pycocotools import mask as coco_mask
 
 from wesam.atomic import replaced_file
 from wesam.errors import WesamError
+from wesam.strict_json import dumps
 from wesam.types import BACKGROUND, FOREGROUND
 
 if TYPE_CHECKING:
@@ -42,12 +43,13 @@ def write_coco(
     Args:
         samples: of one set; their ids become "file_name".
         path: the file; its folder is made.
-        more: gives further fields of an instance's annotation, such as a score; readers pass over them.
+        more: gives further fields of an instance's annotation, such as a score, which is written as `score_within`
+            has it; readers pass over them.
         whole: whether a mask has its "bbox" too, and a box an empty "segmentation", as other tools expect without
             asking. Points alone still have neither: where their object ends, nobody said.
 
     Raises:
-        WesamError: if the file cannot be written.
+        WesamError: if the file cannot be written, or a score is not a number.
     """
     slots = _slots(samples)
     names = sorted(slots)
@@ -66,7 +68,7 @@ def write_coco(
                 annotation.setdefault("bbox", coco_mask.toBbox(instance.rle).tolist())
             elif whole and instance.box is not None:
                 annotation["segmentation"] = []
-            annotations.append(annotation if more is None else {**annotation, **more(instance)})
+            annotations.append(annotation if more is None else {**annotation, **_scores(more(instance))})
     content = {
         "info": {"description": f"{OWN} {version('wesam')}"},
         "images": [
@@ -78,9 +80,24 @@ def write_coco(
     }
     try:
         with replaced_file(Path(path)) as partial:
-            partial.write_text(json.dumps(content) + "\n", encoding="utf-8")
+            partial.write_text(dumps(content) + "\n", encoding="utf-8")
     except OSError as error:
         raise WesamError(f"{path}: expected a file that can be written, got: {error}") from error
+
+
+def score_within(score: float) -> float:
+    """A score within 0..1: a network's estimate of an IoU may be a little outside.
+
+    Raises:
+        WesamError: if it is not a number, as those of damaged weights are.
+    """
+    if math.isnan(score):
+        raise WesamError("expected a score of each mask, got one that is not a number (NaN): are the weights damaged?")
+    return min(max(float(score), 0.0), 1.0)
+
+
+def _scores(fields: dict[str, Any]) -> dict[str, Any]:
+    return {key: score_within(value) if key == "score" else value for key, value in fields.items()}
 
 
 def _category(instance: Instance) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import reprlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -257,6 +258,9 @@ def make_config(
     if method in method_names():
         sources = [_update_of(method), *sources]
     named = {block: [name for one in sources for name in _name_in(one, block)] for block in _NAMED_BY}
+    if isinstance(steps := _last(sources, "steps"), int) and steps <= PAPER_WARMUP_STEPS:
+        # The paper's warm-up does not fit into so short a run, which has its own unless somebody asks for another.
+        sources[0] = {key: value for key, value in sources[0].items() if key != "warmup_steps"}
     merged: dict[str, Any] = {}
     for one in sources:
         meant_for_others = [block for block in _NAMED_BY if _name_in(one, block) not in ([], named[block][-1:])]
@@ -282,6 +286,8 @@ def describe(error: ValidationError) -> str:
             lines.append(f"{field}: unknown setting (got {reprlib.repr(finding['input'])})")
         elif finding["type"] == "missing":
             lines.append(f"{field}: expected a value, got none")
+        elif not finding["loc"]:  # about several settings, which its message names
+            lines.append(finding["msg"].removeprefix("Value error, "))
         else:
             lines.append(f"{field}: {finding['msg']} (got {reprlib.repr(finding['input'])})")
     return "; ".join(lines)
@@ -324,6 +330,11 @@ def _number(text: str) -> str | float:
         return float(text)
     except ValueError:
         return text
+
+
+def _last(sources: Sequence[dict[str, Any]], key: str) -> Any:
+    """What the last source that has a key says."""
+    return next((one[key] for one in reversed(sources) if key in one), None)
 
 
 def _with_named_method(source: dict[str, Any]) -> dict[str, Any]:
