@@ -29,12 +29,12 @@ def load_unlabelled(images: str | Path, reading: ImageReading = AS_TAGGED) -> tu
     samples: list[Sample] = []
     problems: list[Problem] = []
     said: list[tuple[str, str]] = []
-    images, derived = without_derived(list_images(folder))
+    paths, derived = without_derived(list_images(folder))
     if derived:
         names = ", ".join(path.relative_to(folder).as_posix() for path in derived[:3]) + ", ..." * (len(derived) > 3)
         message = f"{len(derived)} files that are masks or flows of images beside them: {names}"
         problems.append(Problem("skip", str(folder), "", message))
-    for path in images:
+    for path in paths:
         try:
             width, height = image_size(stay_inside(path, folder))
             remarks = verify_image(path, reading=reading)
