@@ -253,14 +253,14 @@ def make_config(
     for override in overrides or []:
         given = _merge(given, _parse_override(override))
     sources = [PRESETS[preset], from_file, {key: value for key, value in values.items() if value is not None}, given]
+    if isinstance(steps := _last(sources, "steps"), int) and steps <= PAPER_WARMUP_STEPS:
+        # The paper's warm-up does not fit into so short a run, which has its own unless somebody asks for another.
+        sources[0] = {key: value for key, value in sources[0].items() if key != "warmup_steps"}
     sources = [_with_named_method(one) for one in sources]
     method = [name for one in sources for name in _name_in(one, "method")][-1]
     if method in method_names():
         sources = [_update_of(method), *sources]
     named = {block: [name for one in sources for name in _name_in(one, block)] for block in _NAMED_BY}
-    if isinstance(steps := _last(sources, "steps"), int) and steps <= PAPER_WARMUP_STEPS:
-        # The paper's warm-up does not fit into so short a run, which has its own unless somebody asks for another.
-        sources[0] = {key: value for key, value in sources[0].items() if key != "warmup_steps"}
     merged: dict[str, Any] = {}
     for one in sources:
         meant_for_others = [block for block in _NAMED_BY if _name_in(one, block) not in ([], named[block][-1:])]
