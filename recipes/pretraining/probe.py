@@ -23,7 +23,7 @@ from wesam.automatic.settings import AutomaticSettings
 from wesam.evaluation.automatic import PromptScore, score_prompts
 from wesam.evaluation.metrics import mask_overlap, mean_over_images
 from wesam.evaluation.predict import decode_instances
-from wesam.evaluation.trivial import TRIVIAL_ANSWERS
+from wesam.evaluation.trivial import TRIVIAL_MASKS
 from wesam.frames.geometry import Geometry
 from wesam.generated.canvas import Scene
 from wesam.generated.scenes import generate
@@ -148,7 +148,7 @@ def trivial(test: Sequence[Scene], most: int | None = None) -> dict[str, float]:
         * mean_over_images(
             [_iou(mask, encode_mask(answer(image, tight_box(mask)))) for mask in masks] for image, masks in asked
         )
-        for name, answer in TRIVIAL_ANSWERS.items()
+        for name, answer in TRIVIAL_MASKS.items()
     }
 
 

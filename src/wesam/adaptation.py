@@ -1,4 +1,4 @@
-"""The main job from end to end: check the labels, adapt, look at the result, write it all down."""
+"""The main job from end to end: check the labels, adapt, judge the result, write it all down."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ def run(
         if not accelerator.is_main_process:
             return AdaptResult(folder.root, folder.adapter, {}, None)
         selection = trained.selection
-        evaluation = _look_at_result(config, segmenter, weak, validation, folder, selection, tell)
+        evaluation = _judge(config, segmenter, weak, validation, folder, selection, tell)
         summary = {
             "model": config.model,
             "method": config.method.name,
@@ -201,7 +201,7 @@ def _prompt_of_truth(config: RunConfig) -> ScoredPrompt:
     return "box" if config.prompt == "auto" else config.prompt
 
 
-def _look_at_result(
+def _judge(
     config: RunConfig,
     segmenter: Segmenter,
     weak: Sequence[Sample],

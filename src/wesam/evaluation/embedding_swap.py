@@ -1,4 +1,4 @@
-"""Does the model look at the image, or does it only draw shapes into boxes?
+"""Does the model use the image, or does it only draw shapes into boxes?
 
 A promptable model can score well while blind: a box says much about the object in it. The same prompts
 decoded with another image's features, or with none, show what the features are worth.
@@ -39,14 +39,14 @@ class EmbeddingSwap(BaseModel):
 
     @property
     def worth(self) -> float:
-        """What the image adds over the better blind answer; near 0 or below it the model is blind."""
+        """What the image adds over the better blind prediction; near 0 or below it the model is blind."""
         return self.own - max(self.other, self.zeros)
 
 
 def embedding_swap(
     segmenter: Segmenter, samples: Sequence[Sample], prompt: ScoredPrompt = "box", seed: int = 0
 ) -> EmbeddingSwap:
-    """Scores a segmenter with the right features and with wrong ones. Images are looked at whole.
+    """Scores a segmenter with the right features and with wrong ones. Images are encoded whole.
 
     Args:
         segmenter: as it stands; within `segmenter.anchor()` this tests the source model.
@@ -80,8 +80,8 @@ def _features(segmenter: Segmenter, sample: Sample) -> Features:
 def _ious(segmenter: Segmenter, sample: Sample, features: Features, prompt: ScoredPrompt, seed: int) -> list[float]:
     prompted = simulated_prompts(sample, prompt, seed)
     size = (sample.height, sample.width)
-    answers = decode_instances(segmenter, features, prompted, _whole(segmenter, sample), size)
-    return [mask_overlap(answer.rle, truth).iou for answer, truth in zip(answers, true_masks(sample), strict=True)]
+    predictions = decode_instances(segmenter, features, prompted, _whole(segmenter, sample), size)
+    return [mask_overlap(one.rle, truth).iou for one, truth in zip(predictions, true_masks(sample), strict=True)]
 
 
 def _whole(segmenter: Segmenter, sample: Sample) -> Geometry:

@@ -26,7 +26,7 @@ from wesam.evaluation.scores import (
     method_score,
     source_difference,
 )
-from wesam.evaluation.trivial import TRIVIAL_ANSWERS
+from wesam.evaluation.trivial import TRIVIAL_MASKS
 from wesam.labels.images import read_sample
 from wesam.masks import Rle, encode_mask
 from wesam.models.segmenter import Segmenter
@@ -193,4 +193,4 @@ def _overlap(predicted: Rle, true: Rle, boundary: bool) -> Overlap:
 
 def _trivial_masks(image: NDArray[np.uint8], truth: Sample, seed: int) -> dict[Method, list[Rle]]:
     boxes = [instance.box for instance in simulated_prompts(truth, "box", seed) if instance.box is not None]
-    return {method: [encode_mask(answer(image, box)) for box in boxes] for method, answer in TRIVIAL_ANSWERS.items()}
+    return {method: [encode_mask(draw(image, box)) for box in boxes] for method, draw in TRIVIAL_MASKS.items()}

@@ -29,7 +29,7 @@ def find_objects(
     """What a model finds in images without any label. Thresholds are quantiles over all of them.
 
     Args:
-        samples: images; instances that they have are not looked at.
+        samples: images; instances that they have are not used.
         settings: the grid and the thresholds; None for the defaults.
         tile, overlap: as for `predict.predict_image`.
         on_image: called after each image, for a progress display.

@@ -42,7 +42,7 @@ def true_masks(sample: Sample) -> list[Rle]:
 
 
 def scorable(sample: Sample) -> Sample:
-    """The sample without instances whose mask is empty: nothing can be asked or scored about them.
+    """The sample without instances whose mask is empty: they can neither be prompted nor scored.
 
     Raises:
         WesamError: if an instance has no mask.

@@ -92,7 +92,7 @@ def _verdict(evaluation: Evaluation) -> tuple[str, str]:
         if prompts:
             return verdict, f"The adapted model is {verdict} than the source model with {prompts}"
     if any(difference.verdict == "unknown" for difference in compared.values()):
-        return "unknown", "One image cannot tell whether the adapted model is better than the source model"
+        return "unknown", "One image cannot show whether the adapted model is better than the source model"
     return "no different", "These images show no difference between the adapted and the source model"
 
 
@@ -133,7 +133,7 @@ def _warnings(evaluation: Evaluation, swap: EmbeddingSwap | None, verdict: str) 
         found.append(f"Only {_count(evaluation.images, 'image')} could be scored. The finding may not hold for others.")
     if swap is not None and swap.worth < BLIND_BELOW:
         found.append(
-            f"The model hardly looks at the image: its own features give {_percent(swap.own)}, another "
+            f"The model hardly uses the image: its own features give {_percent(swap.own)}, another "
             f"image's {_percent(swap.other)}, none at all {_percent(swap.zeros)}."
         )
     return found

@@ -1,7 +1,7 @@
-"""The answers that need no network: what a box alone already tells about the object in it.
+"""Masks that need no network: what a box alone already tells about the object in it.
 
 A model that does not beat them has learnt nothing worth its cost on these images, and a user must see that.
-They are always given from the object's box, also where the network is prompted with points or a mask.
+They are always made from the object's box, also where the network is prompted with points or a mask.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 Box: TypeAlias = tuple[float, float, float, float]
-TrivialAnswer: TypeAlias = Callable[[NDArray[np.uint8], Box], NDArray[np.bool_]]
+TrivialMask: TypeAlias = Callable[[NDArray[np.uint8], Box], NDArray[np.bool_]]
 
-# GrabCut sees the box and this share of its longest side around it (at least a few pixels): enough background
+# GrabCut sees the box and this fraction of its longest side around it (at least a few pixels): enough background
 # to model, and the cost does not grow with the image.
 _MARGIN = 0.5
 _MIN_MARGIN = 8
@@ -57,8 +57,8 @@ def inscribed_ellipse(image: NDArray[np.uint8], box: Box) -> NDArray[np.bool_]:
 def grabcut(image: NDArray[np.uint8], box: Box) -> NDArray[np.bool_]:
     """GrabCut in the box (Rother et al. 2004): colour models of inside and outside, a graph cut between.
 
-    Deterministic: the same pixels and box give the same mask, whatever was asked before. Where it cannot work
-    (nothing of the image lies outside the box, or it finds no object at all) the answer is the filled box.
+    Deterministic: the same pixels and box give the same mask, whatever came before. Where it cannot work
+    (nothing of the image lies outside the box, or it finds no object at all) the mask is the filled box.
 
     Args:
         image: (H, W, 3) uint8 RGB.
@@ -99,7 +99,7 @@ def grabcut(image: NDArray[np.uint8], box: Box) -> NDArray[np.bool_]:
     return mask if mask.any() else filled
 
 
-TRIVIAL_ANSWERS: dict[Literal["box", "ellipse", "grabcut"], TrivialAnswer] = {
+TRIVIAL_MASKS: dict[Literal["box", "ellipse", "grabcut"], TrivialMask] = {
     "box": filled_box,
     "ellipse": inscribed_ellipse,
     "grabcut": grabcut,
