@@ -8,7 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tests.batches.scenes import noise_image
-from tests.input_formats import padded
+from tests.input_formats import padded, stretched
 from wesam.frames import geometry as geometry_module
 from wesam.frames.geometry import Geometry
 
@@ -20,7 +20,8 @@ GRID = 16
 def geometries(draw: st.DrawFn, least: int = 1, most: int = 200) -> Geometry:
     x0, y0 = draw(st.integers(0, 30)), draw(st.integers(0, 30))
     width, height = draw(st.integers(least, most)), draw(st.integers(least, most))
-    return Geometry((x0, y0, x0 + width, y0 + height), padded(SIZE), draw(st.booleans()), draw(st.booleans()))
+    form = draw(st.sampled_from([padded(SIZE), stretched(SIZE)]))
+    return Geometry((x0, y0, x0 + width, y0 + height), form, draw(st.booleans()), draw(st.booleans()))
 
 
 @st.composite
@@ -230,7 +231,7 @@ def test_chunks_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
 @given(st.data(), geometries(least=3, most=60))
 def test_a_mirrored_view_is_the_mirror_image(data: st.DataObject, geometry: Geometry) -> None:
     image = noise_image(100, 100)
-    upright = Geometry(geometry.crop, padded(SIZE)).image(image)
+    upright = Geometry(geometry.crop, geometry.input).image(image)
     sides = [dim for dim, on in ((2, geometry.flip_horizontal), (1, geometry.flip_vertical)) if on]
     assert torch.equal(geometry.image(image), upright.flip(sides))
     assert tuple(upright.shape[1:]) == geometry.resized
