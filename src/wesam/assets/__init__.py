@@ -15,7 +15,7 @@ def bundled_models() -> list[str]:
 
 
 def bundled_model_path(name: str) -> Path:
-    """Folder of a bundled model, readable by `SamModel.from_pretrained`.
+    """Folder of a bundled model, in transformers' format; its README is the card.
 
     Raises:
         WesamError: if there is no such model; the message lists those there are.
