@@ -21,10 +21,11 @@ MODELS = ("wesam-edge", "wesam-tiny")
 #: Small models need larger steps than ViT-B, and an encoder of 1 x 1 convolutions larger ones than a ViT.
 LEARNING_RATES = {"wesam-tiny": 5e-4}
 LEARNING_RATE = 2e-3
+WARMUP_STEPS = 30
 #: Boxes prompt the teacher, clicks the student: what boxes teach serves clicks. The source model holds it on one view
 #: alone, and no health is measured: the last step is handed over, as time is short.
 SETTINGS: dict[str, Any] = {
-    "method": {"student_prompt_weight": 1.0, "anchor_views": "strong", "anchor_weight": 0.5},
+    "method": {"student_prompt_weight": 2.0, "anchor_views": "strong", "anchor_weight": 0.5},
     "selection": {"rule": "last"},
 }
 
@@ -65,6 +66,7 @@ def run_demo(
             "val_labels": data / "instances_test.json",
             "out": out / "run",
             "steps": steps,
+            "warmup_steps": min(WARMUP_STEPS, steps // 4),
             "seed": seed,
             "learning_rate": LEARNING_RATES.get(model, LEARNING_RATE),
         }
