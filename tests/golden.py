@@ -33,7 +33,7 @@ CASES = {
 def run(case: str, model: Path, image_set: ImageSet, out: Path) -> dict[str, Any]:
     """Losses by name over the steps, and the mIoU of source and adapted model."""
     prompt, method, preset = CASES[case]
-    settings: dict[str, Any] = {"method": {"name": method}, "selection": {"rule": "last"}} if method != "wesam" else {}
+    settings = PINNED["supervised" if method == "supervised" else preset]
     # Masks that are learned from, or images without labels, are none to score on.
     apart = method == "supervised" or prompt == "automatic"
     labels = {"box": image_set.boxes, "automatic": None}.get(prompt, image_set.masks)
@@ -65,6 +65,13 @@ def run(case: str, model: Path, image_set: ImageSet, out: Path) -> dict[str, Any
         "miou": result.summary["evaluation"]["box" if prompt == "automatic" else prompt],
     }
 
+
+#: Runs are compared with those of before there were student prompts, and when another rule chose.
+PINNED: dict[str, dict[str, Any]] = {
+    "default": {"method": {"student_prompt_weight": 0.0}, "selection": {"least_anchor_agreement": 0.95}},
+    "paper": {},
+    "supervised": {"method": {"name": "supervised"}, "selection": {"rule": "last"}},
+}
 
 #: A random network's masks are all around the image; here they are prompts.
 AUTOMATIC = {"max_around": 1.0, "max_area": 1.0, "min_cells": 1, "grid": {"points_per_side": 4}}

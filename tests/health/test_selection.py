@@ -73,6 +73,15 @@ def test_the_mean_of_several_signals_counts() -> None:
     assert choose(candidates, settings(rule="best", signals=["flip_agreement", "area_drift"])).index == 0
 
 
+def test_masks_that_leave_their_labels_are_not_chosen_however_sure() -> None:
+    candidates = history(0.5, 0.6, 0.9)
+    candidates[1].signals["label_agreement"] = 0.495
+    candidates[2].signals["label_agreement"] = 0.48  # was 0.5
+    found = choose(candidates, settings(rule="best-healthy"))
+    assert found.index == 1
+    assert choose(candidates, settings(rule="best")).index == 2
+
+
 def test_patience_counts_measurements_without_a_new_choice() -> None:
     patient = settings(rule="best", patience=2)
     assert not stalled(history(0.5, 0.6, 0.5), patient)

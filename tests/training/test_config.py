@@ -146,7 +146,7 @@ def test_a_quarter_of_a_short_run_warms_up_with_the_settings_of_the_paper_too() 
 
 def test_learning_rate_warms_up_then_holds() -> None:
     config = make_config(BASE, overrides=["steps=20", "warmup_steps=4", "learning_rate=1.0"])
-    assert [learning_rate(config, step) for step in (0, 3, 4, 19)] == [0.25, 1.0, 1.0, 1.0]
+    assert [learning_rate(config, 1.0, step) for step in (0, 3, 4, 19)] == [0.25, 1.0, 1.0, 1.0]
 
 
 def leaves(values: dict[str, Any], prefix: str = "") -> list[str]:

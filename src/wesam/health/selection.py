@@ -18,12 +18,18 @@ from wesam.health.signals import SIGNAL_NAMES, SignalName, gain
 RuleName = Literal["last", "last-healthy", "best", "best-healthy"]
 
 
+#: By how much the fit to the labels may fall. A mask that leaves the label which prompted it has gone the wrong way,
+#: however sure the network is of it; with it the bound of closeness to the source model can be wide.
+LABEL_TOLERANCE = 0.01
+
+
 class SelectionSettings(BaseModel):
     """How the adapter is chosen among those that the run passed through.
 
     With the gain of a signal its difference to the source model's, higher being better
     (`health.signals.gain`), a candidate is *healthy* if no signal of `signals` has a gain below -`tolerance`,
-    and its masks agree with the source model's to `least_anchor_agreement`. The rules:
+    its masks fit the labels that prompted them as well as the source model's, less `LABEL_TOLERANCE`, and they agree
+    with the source model's masks to `least_anchor_agreement`. The rules:
 
     * `last`: the last one, without looking at any signal (paper);
     * `last-healthy`: the last one that is healthy;
@@ -51,14 +57,13 @@ class SelectionSettings(BaseModel):
         "(docs/design-decisions.md)",
     )
     tolerance: float = Field(
-        default=0.05, ge=0, description="by how much each signal may fall (docs/experiments/2026-11-23-never-worse.md)"
+        default=0.05, ge=0, description="by how much each signal may fall (docs/design-decisions.md)"
     )
     least_anchor_agreement: float = Field(
-        default=0.95,
+        default=0.7,
         ge=0,
         le=1,
-        description="IoU with the source model's masks below which a candidate has drifted "
-        "(docs/experiments/2026-11-23-never-worse.md)",
+        description="IoU with the source model's masks below which a candidate has drifted (docs/design-decisions.md)",
     )
     patience: int | None = Field(
         default=None,
@@ -142,6 +147,9 @@ def ailments(candidate: Candidate, source: Candidate, settings: SelectionSetting
         value = candidate.signals[name]
         if not gain(name, value, source.signals[name]) >= -settings.tolerance:
             found.append(f"{name} {value:.3f} (source model {source.signals[name]:.3f})")
+    fit, source_fit = candidate.signals["label_agreement"], source.signals["label_agreement"]
+    if not fit >= source_fit - LABEL_TOLERANCE:
+        found.append(f"label_agreement {fit:.3f} (source model {source_fit:.3f})")
     agreement = candidate.signals["anchor_agreement"]
     if not agreement >= settings.least_anchor_agreement:
         found.append(f"anchor_agreement {agreement:.3f} (at least {settings.least_anchor_agreement:g} wanted)")

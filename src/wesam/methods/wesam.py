@@ -59,7 +59,7 @@ class WesamSettings(MethodSettings):
         "that was measured (docs/design-decisions.md)",
     )
     student_prompt_weight: float = Field(
-        default=0.0,
+        default=1.0,
         ge=0,
         description="of the student's answer to a weaker prompt, drawn from the teacher's mask; paper: 0",
     )

@@ -31,6 +31,7 @@ class Family(Protocol):
             fused; under "tokens" the layers that the tokens come from which enter the blocks, and the last of all.
         block: matches the part of a layer's name that tells which block of the encoder it is in; blocks come in the
             order of `named_modules`.
+        learning_rate: of a run whose user names none, for the default update.
     """
 
     model_type: str
@@ -39,6 +40,7 @@ class Family(Protocol):
     processor: str
     targets: Mapping[Target, str]
     block: str
+    learning_rate: float
 
     def load(self, source: str, local: bool) -> nn.Module:
         """Reads a folder or hub id: float32 weights, in evaluation mode.

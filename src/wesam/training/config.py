@@ -34,6 +34,7 @@ from wesam.updates.lora import LoraSettings
 from wesam.updates.registry import AnyUpdateSettings
 
 PAPER_WARMUP_STEPS = 250
+WARMUP_STEPS = 50
 
 # Blocks whose settings depend on what they are for, and the setting in them that says it.
 _NAMED_BY = {"method": "name", "update": "kind"}
@@ -104,13 +105,15 @@ class RunConfig(BaseModel):
     update: AnyUpdateSettings = Field(default_factory=LoraSettings, description="what learns")
     views: ViewSettings = Field(default_factory=ViewSettings)
 
-    steps: int = Field(default=500, ge=1, description="optimiser steps (chosen here, docs/experiments)")
+    steps: int = Field(default=300, ge=1, description="optimiser steps (chosen here, docs/experiments)")
     batch_size: int = Field(default=2, ge=1, description="images a process and micro-batch (chosen here)")
     accumulation: int = Field(default=1, ge=1, description="micro-batches an optimiser step")
-    learning_rate: float = Field(default=1e-4, gt=0, description="paper: 1e-4")
+    learning_rate: float | None = Field(
+        default=None, gt=0, description="None: the model family's own (docs/design-decisions.md); paper: 1e-4"
+    )
     weight_decay: float = Field(default=1e-4, ge=0, description="paper: 1e-4, Adam's L2 form")
     warmup_steps: int | None = Field(
-        default=None, ge=0, description="linear warm-up; None: the paper's 250, but a quarter of a short run"
+        default=None, ge=0, description="linear warm-up; None: 50, but a quarter of a short run; paper: 250"
     )
     max_gradient_norm: float | None = Field(
         default=1.0, gt=0, description="clip the gradient's norm (chosen here; paper: no clipping)"
@@ -219,7 +222,7 @@ class RunConfig(BaseModel):
     def effective_warmup_steps(self) -> int:
         if self.warmup_steps is not None:
             return self.warmup_steps
-        return min(PAPER_WARMUP_STEPS, self.steps // 4)
+        return min(WARMUP_STEPS, self.steps // 4)
 
 
 def make_config(

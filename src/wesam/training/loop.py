@@ -21,6 +21,7 @@ from wesam.errors import NonFiniteLossError, WesamError
 from wesam.health.candidates import CandidateFolder
 from wesam.health.probe import split_samples
 from wesam.methods.base import Method
+from wesam.models.segmenter import Segmenter
 from wesam.training.checkpoint import Checkpoint, list_checkpoints, load_checkpoint, save_checkpoint
 from wesam.training.config import RunConfig
 from wesam.training.guard import FiniteGuard, all_finite, culprits
@@ -169,7 +170,8 @@ class _Loop:
         groups = [{"params": group.parameters, "rate": group.rate} for group in self.update.parameter_groups()]
         if own:
             groups.append({"params": own, "rate": 1.0})
-        adam = torch.optim.Adam(groups, lr=config.learning_rate)
+        self.rate = base_rate(config, self.segmenter)
+        adam = torch.optim.Adam(groups, lr=self.rate)
         self.wrapped, self.optimiser = accelerator.prepare(method, adam)
         self.memory = MemoryGuard(self.segmenter)
         self.guard = FiniteGuard()
@@ -220,7 +222,7 @@ class _Loop:
         config = self.config
         batches = batches_from(self.step, self.steps, self.dataset, config, self.accelerator, self.workers)
         while self.step < self.steps:
-            rate = learning_rate(config, self.step) * self.guard.rate
+            rate = learning_rate(config, self.rate, self.step) * self.guard.rate
             self.method.progress = self.step / config.steps
             moved = self._take_step([next(batches) for _ in range(config.accumulation)], rate)
             if not moved and self.guard.must_go_back:
@@ -390,12 +392,17 @@ class _Loop:
             self.watch.rewind(self.step)
 
 
-def learning_rate(config: RunConfig, step: int) -> float:
+def base_rate(config: RunConfig, segmenter: Segmenter) -> float:
+    """The rate after the warm-up: as set, or the model family's own."""
+    return segmenter.family.learning_rate if config.learning_rate is None else config.learning_rate
+
+
+def learning_rate(config: RunConfig, rate: float, step: int) -> float:
     """Rate of the step that follows `step` finished ones: linear warm-up, then constant."""
     warmup = config.effective_warmup_steps
     if step < warmup:
-        return config.learning_rate * (step + 1) / warmup
-    return config.learning_rate
+        return rate * (step + 1) / warmup
+    return rate
 
 
 def _mixed_seed(seed: int, step: int, batch: int) -> int:

@@ -27,6 +27,7 @@ class EdgeTam:
     image_processor = "Sam2ImageProcessor"
     processor = "Sam2Processor"
     block = _BLOCK
+    learning_rate = 2e-3
     targets: Mapping[Target, str] = {
         "linear": rf"{_BLOCK}\.(conv_pwl?|token_mixer\.se\.fc[12]|channel_mixer\.conv[12]\.c)",
         "norms": rf"{_BACKBONE}\.(.*\.)?bn\d?",

@@ -22,6 +22,7 @@ class Sam:
     image_processor = "SamImageProcessor"
     processor = "SamProcessor"
     block = _BLOCK
+    learning_rate = 5e-4
     targets: Mapping[Target, str] = {
         "attention": rf"{_BLOCK}\.attn\.qkv",
         "linear": rf"{_BLOCK}\.(attn\.(qkv|proj)|mlp\.lin[12])",

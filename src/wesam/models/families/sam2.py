@@ -29,6 +29,7 @@ class Sam2:
     image_processor = "Sam2ImageProcessor"
     processor = "Sam2Processor"
     block = _BLOCK
+    learning_rate = 5e-4
     targets: Mapping[Target, str] = {
         "attention": rf"{_BLOCK}\.attn\.qkv",
         "linear": rf"{_BLOCK}\.(attn\.(qkv|proj)|mlp\.proj_(in|out)|proj)",

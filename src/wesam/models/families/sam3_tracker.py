@@ -26,6 +26,7 @@ class Sam3Tracker:
     image_processor = "Sam3ImageProcessor"
     processor = "Sam3TrackerProcessor"
     block = _BLOCK
+    learning_rate = 5e-4
     targets: Mapping[Target, str] = {
         "attention": rf"{_BLOCK}\.attention\.[qkv]_proj",
         "linear": rf"{_BLOCK}\.(attention\.[qkvo]_proj|mlp\.fc[12])",
