@@ -69,7 +69,7 @@ def test_a_run_leaves_all_that_is_promised(image_set: ImageSet, model_folder: Pa
     rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     losses, health = ([row for row in rows if kind in row] for kind in ("total", "health"))
     assert [row["step"] for row in losses] == [2, 4, 6]
-    assert {"total", "self_training", "anchor", "contrastive", "learning_rate"} <= losses[0].keys()
+    assert {"total", "focal", "anchor", "student_prompt", "learning_rate"} <= losses[0].keys()
     assert [row["step"] for row in health] == [0, 6]
     assert [path.name for path in list_checkpoints(run / "checkpoints")] == ["step-0000004", "step-0000006"]
     assert len(list((run / "previews").glob("*.png"))) == 2
