@@ -22,6 +22,9 @@ from wesam.updates.update import add_update
 
 FAST = {"device": "cpu", "previews": 0, "warmup_steps": 2, "learning_rate": 1e-2, "trackers": []}
 
+# Of a method of a test, which has nothing to set.
+NOTHING = MethodSettings(name="test")
+
 
 class MeanFeature(Method):
     """Lowers the mean of the features; no prompt is looked at."""
@@ -57,7 +60,7 @@ class SmallRun:
         self.folder = RunFolder(self.config.out)
         self.segmenter: Segmenter = tiny_segmenter()
         add_update(self.segmenter, self.config.update, seed=0)
-        self.method = self.learned(self.segmenter, MethodSettings(name="test"))
+        self.method = self.learned(self.segmenter, NOTHING)
 
     def train(self) -> TrainResult:
         samples, _ = load_samples(self.config.images, self.config.labels)

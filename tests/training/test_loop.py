@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 
 from tests.conftest import ImageSet
 from tests.tiny import tiny_segmenter
-from tests.training.setting import MeanFeature, SmallRun
+from tests.training.setting import NOTHING, MeanFeature, SmallRun
 from wesam.adaptation import adapt
 from wesam.errors import WesamError
 from wesam.labels.check import load_samples
@@ -160,7 +160,7 @@ def test_each_micro_batch_draws_its_own_dropout(image_set: ImageSet, tmp_path: P
     run = SmallRun(image_set, tmp_path, {"steps": 3, "batch_size": 1, "accumulation": 2, "health": {"every": 0}})
     run.segmenter = tiny_segmenter()
     add_update(run.segmenter, LoraSettings(dropout=0.5), seed=0)
-    run.method = MeanFeature(run.segmenter)
+    run.method = MeanFeature(run.segmenter, NOTHING)
     drawn: list[torch.Tensor] = []
     dropout = next(part for part in run.segmenter.network.modules() if isinstance(part, torch.nn.Dropout) and part.p)
     dropout.register_forward_hook(lambda _, __, output: drawn.append(output != 0))
@@ -194,7 +194,7 @@ def test_an_image_lost_in_the_middle_is_named_in_one_line(image_set: ImageSet, t
     add_update(segmenter, LoraSettings(), seed=0)
     (images / "3.png").write_bytes(b"")
     folder = RunFolder(config.out)
-    accelerator, method = make_accelerator(config, folder), MeanFeature(segmenter)
+    accelerator, method = make_accelerator(config, folder), MeanFeature(segmenter, NOTHING)
     with pytest.raises(WesamError, match=r"^[^\n]*3\.png: expected an image[^\n]*$"):
         train(config, accelerator, method, samples, folder)
 
@@ -210,6 +210,7 @@ def test_supervised_needs_masks(image_set: ImageSet, model_folder: Path, tmp_pat
         method={"name": "supervised"},
         prompt="box",
         steps=4,
+        selection={"rule": "last"},
         **FAST,
     )
     assert any(bool(tensor.any()) for name, tensor in weights(tmp_path / "b").items() if "lora_B" in name)
