@@ -257,8 +257,8 @@ def make_config(
         given = _merge(given, _parse_override(override))
     sources = [PRESETS[preset], from_file, {key: value for key, value in values.items() if value is not None}, given]
     if isinstance(steps := _last(sources, "steps"), int) and steps <= PAPER_WARMUP_STEPS:
-        # The paper's warm-up does not fit into so short a run, which has its own unless somebody asks for another.
-        sources[0] = {key: value for key, value in sources[0].items() if key != "warmup_steps"}
+        # The paper's warm-up does not fit into so short a run: a quarter of it, unless somebody asks for another.
+        sources[0] = {key: steps // 4 if key == "warmup_steps" else value for key, value in sources[0].items()}
     sources = [_with_named_method(one) for one in sources]
     method = [name for one in sources for name in _name_in(one, "method")][-1]
     if method in method_names():
