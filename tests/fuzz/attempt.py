@@ -89,7 +89,7 @@ class Fuzzer:
 
     def judge(self, seed: Seed, content: bytes, format: str | None) -> str:
         path = self.root / seed.name
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
         for name, text in seed.beside.items():
             (self.root / name).write_text(text)
@@ -106,8 +106,8 @@ class Fuzzer:
             self._watch.on = False
             for name in (seed.name, *seed.beside):
                 (self.root / name).unlink()
-            if path.parent != self.root:
-                path.parent.rmdir()
+            for folder in path.parents[: len(Path(seed.name).parts) - 1]:
+                folder.rmdir()
         return f"did {self._watch.seen[0]}" if self._watch.seen else outcome
 
     def _read(self, seed: Seed, path: Path, format: str | None) -> str:

@@ -49,6 +49,20 @@ def _coco() -> bytes:
     return json.dumps({"images": images, "categories": categories, "annotations": annotations}).encode()
 
 
+def _sa1b() -> bytes:
+    rle = coco_mask.encode(np.asfortranarray(_blob()))
+    annotation = {
+        "id": 1,
+        "bbox": [15, 10, 20, 10],
+        "segmentation": {"size": [40, 60], "counts": rle["counts"].decode()},
+        "point_coords": [[20.5, 12.5]],
+        "predicted_iou": 0.9,
+        "stability_score": 0.97,
+    }
+    image = {"image_id": 1, "width": 60, "height": 40, "file_name": "a.png"}
+    return json.dumps({"image": image, "annotations": [annotation]}).encode()
+
+
 def _brush() -> list[int]:
     """A run-length encoding of 60 x 40 x 4 values: one run for each value, in the largest size of count."""
     count = 60 * 40 * 4
@@ -124,6 +138,13 @@ a.png,,,,,55,35,0,left,
 "site/b.jpg",1,2,3.5,4,,,,,"cell, large"
 """
 
+# As other tools have them: sizes of images, corner and size, SAM's clicks.
+_TABLES = (
+    b"filename,width,height,class,xmin,ymin,xmax,ymax\na.png,60,40,cell,10,5,30,25\nsite/b.jpg,80,50,cell,1,2,3.5,4\n",
+    b"image,x,y,w,h\na.png,10,5,20,20\nsite/b.jpg,1,2,2.5,2\n",
+    b"image,x,y,label\na.png,40,20,1\na.png,55,35,0\n",
+)
+
 _CONFIG = b"""preset: paper
 model: wesam-tiny
 images: photos
@@ -156,6 +177,11 @@ def seeds() -> list[Seed]:
         Seed("yolo", "labels/a.txt", "text", _YOLO, {"labels/data.yaml": _YOLO_NAMES}),
         Seed("yolo", "labels/data.yaml", "text", _YOLO_NAMES.encode(), {"labels/a.txt": _YOLO.decode()}),
         Seed("csv", "labels.csv", "text", _CSV),
+        *(Seed("csv", "labels.csv", "text", table) for table in _TABLES),
+        Seed("sa1b", "labels/a.json", "json", _sa1b()),
+        Seed("yolo", "labels/a.txt", "text", b"0 0.5 0.5 0.25 0.5 -1.5708\n0 0.3 0.3 0.2 0.4 0.3\n"),
+        Seed("yolo", "labels/a.txt", "text", b"0 0.1 0.1 0.5 0.1 0.5 0.6 0.1 0.6 0.87\n"),
+        Seed("masks", "masks/a/1.png", "png", encoded(Image.fromarray(_blob()), "PNG")),
         Seed("masks", "masks/a.png", "png", encoded(instances, "PNG")),
         Seed("config", "run.yaml", "text", _CONFIG),
         *mask_seeds(),

@@ -288,6 +288,13 @@ def test_a_palette_shows_colours_and_stores_numbers(tmp_path: Path) -> None:
     np.testing.assert_array_equal(numbers(path), OBJECTS)
 
 
+def test_a_palette_that_lacks_its_end_is_told(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.tif", OBJECTS, photometric="palette", colormap=np.zeros((3, 256), np.uint16))
+    path.write_bytes(path.read_bytes().replace(struct.pack("<HHI", 320, 3, 768), struct.pack("<HHI", 320, 3, 700)))
+    with pytest.raises(WesamError, match="x.tif: expected"):
+        read_image(path)
+
+
 def test_big_tiff_and_tiles_that_were_never_written(tmp_path: Path) -> None:
     path = write(tmp_path / "x.tif", OBJECTS, bigtiff=True, tile=(16, 16))
     np.testing.assert_array_equal(numbers(path), OBJECTS)

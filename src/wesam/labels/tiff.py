@@ -264,8 +264,8 @@ def _nodata(page: TiffPage) -> float | None:
 
 def _palette(page: TiffPage) -> NDArray[np.uint8]:
     colours = page.colormap
-    if colours is None:
-        raise WesamError("expected colours of a palette, got a TIFF without them")
-    table = np.asarray(colours, np.uint16).T
+    table = np.asarray(() if colours is None else colours, np.uint16).T
+    if table.ndim != 2 or table.shape[1] != 3:
+        raise WesamError("expected red, green and blue of each number of a palette, got a TIFF without them")
     # 16 bits a colour; some write 8.
     return np.asarray(table >> 8 if table.max(initial=0) > 255 else table, np.uint8)
