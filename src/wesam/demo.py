@@ -25,7 +25,15 @@ WARMUP_STEPS = 30
 #: Boxes prompt the teacher, clicks the student: what boxes teach serves clicks. The source model holds it on one view
 #: alone, and no health is measured: the last step is handed over, as time is short.
 SETTINGS: dict[str, Any] = {
-    "method": {"student_prompt_weight": 2.0, "anchor_views": "strong", "anchor_weight": 0.5},
+    "method": {
+        "student_prompt_weight": 2.0,
+        "student_prompts": ("clicks",),
+        "anchor_views": "strong",
+        "anchor_weight": 0.5,
+        "box_projection_weight": 0.6,
+    },
+    "update": {"kind": "lora", "rank": 8},
+    "health": {"every": 0},
     "selection": {"rule": "last"},
 }
 

@@ -15,7 +15,7 @@ from wesam.cli.tables import print_result
 
 def demo(
     out: Annotated[Path, typer.Option("--out", help="Folder to write to.", metavar="DIR")] = Path("wesam-demo"),
-    steps: Annotated[int, typer.Option("--steps", min=1, help="Adaptation steps.")] = 250,
+    steps: Annotated[int, typer.Option("--steps", min=1, help="Adaptation steps.")] = 180,
     seed: Annotated[int, typer.Option("--seed", min=0)] = 0,
     model: Annotated[str | None, typer.Option("--model", help="Another model.", metavar="M", hidden=True)] = None,
 ) -> Outcome:
