@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from wesam.errors import WesamError
-from wesam.health.candidates import CandidateFolder, averaged
+from wesam.health.candidates import CandidateFolder
 from wesam.health.selection import Candidate
 
 SIGNALS = {"flip_agreement": 0.1 + 0.2, "area_drift": -1e-17}
@@ -43,8 +43,3 @@ def test_damage_is_named(tmp_path: Path) -> None:
         made.weights(5)
     with pytest.raises(WesamError, match="step-0000009.safetensors: expected a candidate"):
         made.weights(9)
-
-
-def test_the_mean() -> None:
-    mean = averaged([weights(1.0), weights(3.0)])
-    assert torch.equal(mean["q.lora_B.weight"], torch.full((3, 2), 20.0))

@@ -43,7 +43,7 @@ def test_it_scores_as_evaluation_does(pack: Path) -> None:
     found = [probe.evaluate(segmenter.network, test, swap=kind).miou for kind in ("right", "other", "zeros")]
     np.testing.assert_allclose(found, [100 * swap.own, 100 * swap.other, 100 * swap.zeros])
     assert len(set(found)) == 3
-    scores = evaluate(segmenter, samples).methods
+    scores = evaluate(segmenter, samples).prompts["box"].methods
     assert probe.trivial(test) == pytest.approx(
         {name: 100 * scores[name].miou for name in ("box", "ellipse", "grabcut")}
     )
