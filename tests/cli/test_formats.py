@@ -12,7 +12,7 @@ from tests.cli.conftest import FAST, wesam
 from tests.labels.test_formats import EXAMPLES, examples
 
 # All knowledge that labels can give, whatever kinds of labels a format has.
-KNOWLEDGE = ("point_weight=1", "coarse_weight=1", "box_clip=true", "box_projection_slack=0.1")
+KNOWLEDGE = ("point_weight=1", "box_projection_weight=1", "student_prompt_weight=1")
 MASKS = "masks"
 
 

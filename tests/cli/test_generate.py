@@ -31,4 +31,4 @@ def test_a_full_disk_is_said(tmp_path: Path) -> None:
     with full_disk():
         made = CliRunner().invoke(app, ["generate", "--out", str(tmp_path), "--train", "1", "--test", "1"])
     assert made.exit_code == 1
-    assert made.output.startswith(f"error: {tmp_path / 'images' / 'natural_train_00000.png'}: expected a file")
+    assert made.output.startswith(f"error: {tmp_path / 'images' / 'natural_train_00000.png'} cannot be used")

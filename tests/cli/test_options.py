@@ -14,7 +14,7 @@ from tests.conftest import ImageSet
 @pytest.mark.parametrize(
     ("given", "code", "message"),
     [
-        (("--overlap", 8), 2, "expected --tile beside it, got none"),
+        (("--overlap", 8), 2, "needs --tile"),
         (("--overlap", -8, "--tile", 32), 2, "--overlap"),
         (("--tile", 0), 2, "--tile"),
         (("--tile", 32), 1, "overlap: expected 0 <= overlap < tile = 32, got 64"),
