@@ -1,5 +1,6 @@
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -149,9 +150,9 @@ def test_kept_pixels_give_the_same_items_within_their_bound(
 ) -> None:
     reads: list[Path] = []
 
-    def counted(path: Path) -> np.ndarray:
+    def counted(path: Path, **chosen: Any) -> np.ndarray:
         reads.append(path)
-        return read_image(path)
+        return read_image(path, **chosen)
 
     monkeypatch.setattr(images_module, "read_image", counted)
     keys = [(epoch, index) for epoch in range(4) for index in range(2)]
