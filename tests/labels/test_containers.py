@@ -124,5 +124,5 @@ def test_names_that_only_look_so() -> None:
 
 
 def test_correct_folders_stay_silent(photos: Path) -> None:
-    Image.new("L", (60, 40), 1).save(photos / "a_mask.png")
+    Image.new("L", (60, 40), 1).save(photos / "a_copy.png")
     assert load_unlabelled(photos)[1] == []
