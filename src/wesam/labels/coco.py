@@ -10,6 +10,7 @@ An annotation may carry "segmentation" (polygons, or run-length encoding) or "ke
 
 from __future__ import annotations
 
+import re
 import reprlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeGuard
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 from wesam.errors import WesamError
 from wesam.labels.files import list_files
 from wesam.labels.folder import ImageFile, ImageFolder
+from wesam.labels.format import Format, is_json
 from wesam.labels.label_set import LabelSet
 from wesam.labels.polarity import read_polarity
 from wesam.labels.problems import ProblemLog
@@ -39,6 +41,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _TRIANGLE = 6  # numbers of the smallest polygon
+
+# Not "categories": the notes.json that Label Studio adds to YOLO labels has them too.
+_KEY = re.compile(r'"(images|annotations)"\s*:')
 
 _Id = int | float | str
 _Box = tuple[float, float, float, float]
@@ -353,3 +358,23 @@ def _points(value: object, names: tuple[str, ...], file: ImageFile | None) -> _P
             _, label = read_polarity(names[index] if index < len(names) else "")
             points.append((*fit_point(x, y, file.width, file.height), label))
     return tuple(points)
+
+
+def has_coco_key(head: str) -> bool:
+    """Whether the beginning of a JSON file names the parts of a COCO file."""
+    return _KEY.search(head) is not None
+
+
+def _is_file(path: Path, head: str) -> bool:
+    """Any JSON object: where it is none of COCO's, the reader says what is wrong with it."""
+    return is_json(path, head) and not head.startswith("[")
+
+
+COCO = Format(
+    read_coco,
+    "COCO: a JSON object with 'images' and 'annotations'",
+    is_file=_is_file,
+    suffixes=(".json",),
+    # Notes and settings lie in folders too.
+    is_folder=lambda folder, file, head: _is_file(file, head) and has_coco_key(head),
+)

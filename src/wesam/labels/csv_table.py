@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from wesam.errors import WesamError
 from wesam.labels.assemble import LabelBuilder, Mark
 from wesam.labels.csv_columns import Columns, find_columns
+from wesam.labels.format import Format
 from wesam.labels.label_set import LabelSet
 from wesam.labels.polarity import read_polarity
 from wesam.labels.shapes import fit_box, fit_point, parse_floats
@@ -183,3 +184,10 @@ def _refuse_turned(angles: list[str]) -> None:
             raise WesamError(
                 f"expected an upright box, got one with an angle of {angle}; give the upright one around it"
             )
+
+
+CSV = Format(
+    read_csv,
+    "CSV: a .csv file",
+    is_file=lambda path, head: path.suffix.lower() in (".csv", ".tsv"),
+)

@@ -20,6 +20,7 @@ import numpy as np
 
 from wesam.errors import WesamError
 from wesam.labels.assemble import LabelBuilder, Mark
+from wesam.labels.format import Format, has_xml_root
 from wesam.labels.images import is_image_name
 from wesam.labels.label_set import LabelSet
 from wesam.labels.polarity import read_polarity
@@ -181,3 +182,17 @@ def _pairs(element: Element) -> list[tuple[float, float]]:
     if any(len(pair) != 2 for pair in pairs):
         raise WesamError(f"expected {expected}, got {reprlib.repr(element.get('points'))}")
     return [(pair[0], pair[1]) for pair in pairs]
+
+
+def _is_file(path: Path, head: str) -> bool:
+    return has_xml_root(path, head, "annotations")
+
+
+CVAT = Format(
+    read_cvat,
+    "CVAT for images: an XML file with the root <annotations>",
+    is_file=_is_file,
+    suffixes=(".xml",),
+    is_folder=lambda folder, file, head: _is_file(file, head) and file == folder / "annotations.xml",
+    upright=True,
+)

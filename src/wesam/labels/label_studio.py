@@ -17,6 +17,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from wesam.errors import WesamError
 from wesam.labels.assemble import LabelBuilder, Mark
 from wesam.labels.brush_rle import decode_brush
+from wesam.labels.format import Format, is_json
 from wesam.labels.images import is_image_name
 from wesam.labels.label_set import LabelSet
 from wesam.labels.polarity import read_polarity
@@ -267,3 +268,12 @@ def _polygon(points: object, file: ImageFile) -> dict[str, Any]:
         share / 100 * side for pair in pairs for share, side in zip(pair, (file.width, file.height), strict=True)
     ]
     return polygons_to_rle([corners], file.width, file.height)
+
+
+LABEL_STUDIO = Format(
+    read_label_studio,
+    "Label Studio: a JSON list of tasks",
+    is_file=lambda path, head: is_json(path, head) and head.startswith("["),
+    upright=True,
+    percent=True,
+)

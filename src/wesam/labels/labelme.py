@@ -12,6 +12,7 @@ import base64
 import binascii
 import io
 import math
+import re
 import reprlib
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,8 @@ from PIL import Image, UnidentifiedImageError
 
 from wesam.errors import WesamError
 from wesam.labels.assemble import LabelBuilder, Mark, read_file_by_file
+from wesam.labels.coco import has_coco_key
+from wesam.labels.format import Format, is_json
 from wesam.labels.polarity import read_polarity
 from wesam.labels.shapes import (
     crop_to_rle,
@@ -39,6 +42,8 @@ if TYPE_CHECKING:
     from wesam.labels.label_set import LabelSet
 
 _Pair = tuple[float, float]
+
+_KEY = re.compile(r'"(shapes|imagePath|imageData|imageHeight|imageWidth)"\s*:')
 
 
 def read_labelme(labels: Path, images: Path) -> LabelSet:
@@ -190,3 +195,17 @@ def _label(shape: dict[str, Any]) -> str:
 def _group(shape: dict[str, Any]) -> str | None:
     group = shape.get("group_id")
     return str(group) if isinstance(group, int | str) else None
+
+
+def _is_file(path: Path, head: str) -> bool:
+    other = head.startswith("[") or has_coco_key(head)
+    return is_json(path, head) and not other and _KEY.search(head) is not None
+
+
+LABELME = Format(
+    read_labelme,
+    "labelme: a folder of JSON files with 'shapes'",
+    is_file=_is_file,
+    suffixes=(".json",),
+    upright=True,
+)

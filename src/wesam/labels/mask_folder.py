@@ -9,6 +9,7 @@ A file of several pages has one object a page.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from wesam.errors import WesamError
 from wesam.labels.assemble import LabelBuilder, Mark
 from wesam.labels.derived import MASK_ENDINGS
 from wesam.labels.files import label_files
+from wesam.labels.format import Format
 from wesam.labels.images import frames, read_value_pages, read_values
 from wesam.labels.label_set import LabelSet
 from wesam.labels.mask_per_object import image_of_object
@@ -249,3 +251,13 @@ def numbers_to_rles(values: NDArray[np.uint8 | np.int32]) -> dict[int, _Rle]:
         size = list(values.shape)
         rles[number] = coco_mask.frPyObjects({"size": size, "counts": np.diff(edges).tolist()}, *size)
     return rles
+
+
+MASKS = Format(
+    read_masks,
+    "masks: a folder of .png or .tif files",
+    is_file=lambda path, head: False,
+    suffixes=tuple(sorted(SUFFIXES)),
+    is_folder=lambda folder, file, head: True,
+    variants={name: partial(read_masks, instances=name) for name in INSTANCES},
+)

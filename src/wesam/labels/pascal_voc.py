@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from wesam.errors import WesamError
 from wesam.labels.assemble import LabelBuilder, Mark, read_file_by_file
+from wesam.labels.format import Format, has_xml_root
 from wesam.labels.images import is_image_name
 from wesam.labels.rotation import rotation_of_xml
 from wesam.labels.shapes import fit_rotated_box, parse_floats
@@ -108,3 +109,11 @@ def _size(root: Element) -> tuple[float, float]:
     texts = [root.findtext(f"size/{side}") or "0" for side in ("width", "height")]
     width, height = parse_floats(texts, "finite numbers width and height")
     return width, height
+
+
+VOC = Format(
+    read_voc,
+    "Pascal VOC: a folder of XML files with the root <annotation>",
+    is_file=lambda path, head: has_xml_root(path, head, "annotation"),
+    suffixes=(".xml",),
+)

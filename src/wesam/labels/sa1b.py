@@ -7,12 +7,14 @@
 
 from __future__ import annotations
 
+import re
 import reprlib
 from typing import TYPE_CHECKING, Any
 
 from wesam.errors import WesamError
 from wesam.labels.assemble import LabelBuilder, Mark, read_file_by_file
 from wesam.labels.coco import read_box, read_segmentation
+from wesam.labels.format import Format, is_json
 from wesam.untrusted import read_json
 
 if TYPE_CHECKING:
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
     from wesam.labels.folder import ImageFile
     from wesam.labels.label_set import LabelSet
+
+_KEY = re.compile(r'"image"\s*:\s*\{')
 
 
 def read_sa1b(labels: Path, images: Path) -> LabelSet:
@@ -83,3 +87,16 @@ def _mark(annotation: object, field: str, file: ImageFile) -> Mark:
     if box is None and rle is None:
         raise WesamError("expected bbox or segmentation, got neither")
     return Mark(field, box=box, rle=rle)
+
+
+def _is_file(path: Path, head: str) -> bool:
+    other = head.startswith("[") or '"images"' in head or '"shapes"' in head
+    return is_json(path, head) and not other and _KEY.search(head) is not None
+
+
+SA1B = Format(
+    read_sa1b,
+    "SA-1B: a folder of JSON files with 'image' and 'annotations'",
+    is_file=_is_file,
+    suffixes=(".json",),
+)

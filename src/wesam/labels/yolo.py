@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from wesam.errors import WesamError
 from wesam.labels.assemble import LabelBuilder, Mark
 from wesam.labels.files import label_files
+from wesam.labels.format import Format
 from wesam.labels.label_set import LabelSet
 from wesam.labels.shapes import fit_point, fit_rotated_box, polygons_to_rle
 from wesam.labels.yolo_lines import Layout, find_layout, read_line
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from wesam.labels.problems import ProblemLog
 
 _CLASS_INDEX = re.compile(r"[0-9]{1,9}")
+_LINE = re.compile(r"\d+(\s+[-+.\deE]+){4,}\s*")
 
 _NAME_FILES = ("data.yaml", "dataset.yaml", "classes.txt", "obj.names")
 
@@ -209,3 +211,19 @@ def _names_of_yaml(path: Path) -> _Names | None:
     if not isinstance(names, dict):
         raise WesamError(f"{path}: names: expected a list of class names, got {reprlib.repr(names)}")
     return _Names(path.name, {index: str(name) for index, name in names.items() if isinstance(index, int)})
+
+
+def _is_file(path: Path, head: str) -> bool:
+    """By the first line; an empty file stands for an image without objects."""
+    if path.suffix.lower() in (".yaml", ".yml"):
+        return True
+    lines = head.strip().splitlines()
+    return path.suffix.lower() == ".txt" and (not lines or _LINE.fullmatch(lines[0].strip()) is not None)
+
+
+YOLO = Format(
+    read_yolo,
+    "YOLO: a folder of .txt files, or a data.yaml",
+    is_file=_is_file,
+    suffixes=(".txt",),
+)
