@@ -63,6 +63,7 @@ def make_batch(segmenter: Segmenter, images: int, instances: int, device: str) -
         image_index=torch.arange(images).repeat_interleave(instances),
         instance_ids=tuple(str(index) for index in range(images * instances)),
         valid=torch.ones(images, segmenter.mask_grid, segmenter.mask_grid),
+        seeds=tuple(range(images)),
     ).to(device)
 
 

@@ -19,6 +19,7 @@ def batch(counts: list[int]) -> Batch:
         prompts=Prompts(boxes=torch.arange(instances).float()[:, None].expand(-1, 4)),
         image_index=torch.arange(images).repeat_interleave(torch.tensor(counts)),
         instance_ids=tuple(map(str, range(instances))),
+        seeds=tuple(range(images)),
         valid=torch.arange(images).float()[:, None, None].expand(-1, 4, 4),
         outlines=-torch.arange(instances).float()[:, None, None].expand(-1, 4, 4),
         masks=torch.arange(instances).float()[:, None, None].expand(-1, 4, 4),
@@ -33,6 +34,8 @@ def test_parts_hold_every_image_once_with_its_own_instances(parts: int) -> None:
     assert max(map(len, pieces)) - min(map(len, pieces)) <= 1
     assert sum((piece.sample_ids for piece in pieces), ()) == whole.sample_ids
     assert sum((piece.keys for piece in pieces), ()) == whole.keys
+    assert sum((piece.seeds for piece in pieces), ()) == whole.seeds
+    assert [rows.stop - rows.start for piece in pieces for rows in piece.rows] == [2, 1, 3, 1]
     assert sum((piece.instance_ids for piece in pieces), ()) == whole.instance_ids
     for name in ("weak", "strong", "valid", "outlines", "masks"):
         assert torch.equal(torch.cat([getattr(piece, name) for piece in pieces]), getattr(whole, name))

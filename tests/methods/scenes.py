@@ -52,6 +52,7 @@ def make_batch(counts: tuple[int, ...] = (3, 1), seed: int = 0) -> Batch:
         image_index=torch.arange(images).repeat_interleave(torch.tensor(counts)),
         instance_ids=tuple(f"{seed}-{instance}" for instance in range(prompts)),
         valid=valid,
+        seeds=tuple(range(seed, seed + images)),
         masks=(draw(prompts, GRID, GRID) > 0.5).float(),
     )
 
@@ -66,6 +67,7 @@ def only_image(batch: Batch, image: int) -> Batch:
             weak=batch.weak[image : image + 1],
             strong=batch.strong[image : image + 1],
             valid=batch.valid[image : image + 1],
+            seeds=batch.seeds[image : image + 1],
             image_index=batch.image_index - image,
         ),
         (batch.image_index == image).nonzero()[:, 0].tolist(),

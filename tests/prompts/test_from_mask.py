@@ -21,6 +21,10 @@ def scene() -> tuple[Tensor, Tensor]:
     return masks, valid
 
 
+def seeded(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
 def cells_of(points: Tensor) -> tuple[Tensor, Tensor]:
     """Rows and columns of the cells that points, which are pixel indices, lie in."""
     place = ((points + 0.5) / CELL).floor().long()
@@ -30,8 +34,7 @@ def cells_of(points: Tensor) -> tuple[Tensor, Tensor]:
 @pytest.mark.parametrize("seed", range(8))
 def test_clicks_lie_inside_and_outside_on_the_image(seed: int) -> None:
     masks, valid = scene()
-    torch.manual_seed(seed)
-    prompts = random_clicks(masks, valid, CELL)
+    prompts = random_clicks(masks, valid, CELL, seeded(seed))
     assert prompts.points is not None
     assert prompts.point_labels is not None
     positive = prompts.point_labels[0] == 1
@@ -42,16 +45,15 @@ def test_clicks_lie_inside_and_outside_on_the_image(seed: int) -> None:
         hit = masks[number, rows[number], columns[number]]
         assert torch.equal(hit, positive)
         assert (valid[number, rows[number], columns[number]] > 0)[~positive].all()
-    torch.manual_seed(seed)
-    assert torch.equal(random_clicks(masks, valid, CELL).points, prompts.points)
+    assert torch.equal(random_clicks(masks, valid, CELL, seeded(seed)).points, prompts.points)
 
 
 def test_every_cell_of_a_mask_is_as_likely() -> None:
     masks, valid = scene()
-    torch.manual_seed(0)
+    generator = seeded(0)
     seen = torch.zeros(GRID, GRID)
     for _ in range(300):
-        prompts = random_clicks(masks[:1], valid[:1], CELL)
+        prompts = random_clicks(masks[:1], valid[:1], CELL, generator)
         assert prompts.points is not None
         rows, columns = cells_of(prompts.points[0, :1])
         seen[rows, columns] += 1
@@ -65,14 +67,14 @@ def test_a_corrective_click_lies_where_the_answer_is_wrong_with_the_masks_word()
     answers = masks.clone()
     answers[0, 2:8, 8] = False  # a missed column
     answers[1, 0, 0] = True  # a cell too many
-    prompts = corrective_clicks(masks, answers, valid[:2], CELL)
+    prompts = corrective_clicks(masks, answers, valid[:2], CELL, seeded(0))
     assert prompts.points is not None
     assert prompts.point_labels is not None
     rows, columns = cells_of(prompts.points)
     assert prompts.point_labels.tolist() == [[1, 1], [1, 0]]
     assert columns[0, 1] == 8
     assert (rows[1, 1], columns[1, 1]) == (0, 0)
-    right = corrective_clicks(masks, masks, valid[:2], CELL)
+    right = corrective_clicks(masks, masks, valid[:2], CELL, seeded(0))
     assert right.point_labels is not None
     assert right.point_labels.tolist() == [[1, 1], [1, 1]]
 
@@ -80,8 +82,7 @@ def test_a_corrective_click_lies_where_the_answer_is_wrong_with_the_masks_word()
 def test_boxes_stay_near_the_masks_own() -> None:
     masks, _ = scene()
     own = torch.tensor([[12.0, 8.0, 36.0, 32.0], [28.0, 20.0, 32.0, 24.0]])
-    torch.manual_seed(1)
-    boxes = jittered_boxes(masks, CELL).boxes
+    boxes = jittered_boxes(masks, CELL, seeded(1)).boxes
     assert boxes is not None
     side = (own[:, 2:] - own[:, :2]).repeat(1, 2)
     assert ((boxes[:2] - own).abs() <= 0.2 * side + 1e-4).all()

@@ -85,8 +85,7 @@ def limited(monkeypatch: pytest.MonkeyPatch, method: str, fits: Callable[..., bo
 
 class _Wesam(Wesam):
     def __init__(self, segmenter: Segmenter, settings: MethodSettings) -> None:
-        # Pieces of a batch draw other clicks for the student than the whole batch does.
-        super().__init__(segmenter, WesamSettings(student_prompt_weight=0))
+        super().__init__(segmenter, WesamSettings())
 
 
 @pytest.mark.parametrize("learned", [MeanLogit, _Wesam])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 import torch
 from torch import Tensor
@@ -24,6 +24,7 @@ class Batch:
         image_index: (N,) int64, which of the B images each prompt belongs to; every image has at least one.
         instance_ids: N ids of the labelled objects.
         valid: (B, m, m) float on the mask grid: 1 where a cell lies on the image, 0 on padding.
+        seeds: B numbers, of what losses draw at random for an image's objects: its own, whatever else is in the batch.
         outlines: (N, m, m) signed distances, in cells of the mask grid, to the border of the label's own mask, positive
             inside; NaN rows for labels without a mask; None where no label that prompts has one.
         masks: (N, m, m) float ground-truth masks on the mask grid, in {0, 1}; None unless the method
@@ -38,11 +39,23 @@ class Batch:
     image_index: Tensor
     instance_ids: tuple[str, ...]
     valid: Tensor
+    seeds: tuple[int, ...]
     outlines: Tensor | None = None
     masks: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.keys)
+
+    @property
+    def rows(self) -> list[slice]:
+        """The rows of each image's prompts, which lie together."""
+        counts = torch.bincount(self.image_index, minlength=len(self)).tolist()
+        ends = list(accumulate(counts))
+        return [slice(end - count, end) for count, end in zip(counts, ends, strict=True)]
+
+    def generators(self) -> list[torch.Generator]:
+        """A fresh generator for each image, so that a batch in parts draws what it draws as a whole."""
+        return [torch.Generator().manual_seed(seed) for seed in self.seeds]
 
     def split(self, parts: int) -> list[Batch]:
         """The images in `parts` runs of nearly equal length, each a batch of its own.
@@ -56,9 +69,8 @@ class Batch:
         return [self] if parts == 1 else [self._images(*pair) for pair in pairwise(edges)]
 
     def _images(self, start: int, stop: int) -> Batch:
-        # The prompts of an image lie together, the first image's first.
-        rows = ((self.image_index >= start) & (self.image_index < stop)).nonzero()[:, 0]
-        first, last = int(rows[0]), int(rows[-1]) + 1
+        rows = self.rows
+        first, last = rows[start].start, rows[stop - 1].stop
         return replace(
             self,
             keys=self.keys[start:stop],
@@ -69,6 +81,7 @@ class Batch:
             image_index=self.image_index[first:last] - start,
             instance_ids=self.instance_ids[first:last],
             valid=self.valid[start:stop],
+            seeds=self.seeds[start:stop],
             outlines=None if self.outlines is None else self.outlines[first:last],
             masks=None if self.masks is None else self.masks[first:last],
         )

@@ -79,6 +79,7 @@ class ViewItem:
     prompts: Prompts
     instance_ids: tuple[str, ...]
     valid: Tensor
+    seed: int
     outlines: Tensor | None
     masks: Tensor | None
 
@@ -187,6 +188,7 @@ class TargetDataset(Dataset[ViewItem]):
             prompts=build_prompts(instances, geometry, self._format.grid),
             instance_ids=tuple(instance.id for instance in instances),
             valid=geometry.valid(self._format.grid),
+            seed=int(torch.randint(2**62, (), generator=generator)),
             outlines=outline_distances(instances, geometry, self._format.grid),
             masks=masks,
         )
@@ -220,6 +222,7 @@ def collate(items: Sequence[ViewItem]) -> Batch:
         image_index=torch.arange(len(items)).repeat_interleave(counts),
         instance_ids=tuple(name for item in items for name in item.instance_ids),
         valid=torch.stack([item.valid for item in items]),
+        seeds=tuple(item.seed for item in items),
         outlines=_outlines(items),
         masks=torch.cat(masks) if masks else None,
     )

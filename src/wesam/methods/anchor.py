@@ -35,7 +35,7 @@ class AnchorBranch:
 
     def __call__(self, segmenter: Segmenter, batch: Batch) -> Anchor:
         """The source model's answer to all prompts of a batch, without gradients: N masks, M entries."""
-        answers = [self._image(segmenter, batch, image, rows) for image, rows in enumerate(_rows_of_images(batch))]
+        answers = [self._image(segmenter, batch, image, rows) for image, rows in enumerate(batch.rows)]
         return Anchor(
             torch.cat([answer.masks for answer in answers]),
             _joined([(answer.z, len(answer.masks)) for answer in answers]),
@@ -60,13 +60,6 @@ class AnchorBranch:
         anchor = Anchor(masks, z, present)
         self.cache.put(key, anchor)
         return anchor
-
-
-def _rows_of_images(batch: Batch) -> list[slice]:
-    """The rows of each image's prompts; they lie together, the first image's first."""
-    index = batch.image_index.tolist()
-    starts = [index.index(image) for image in range(len(batch))]
-    return [slice(start, end) for start, end in zip(starts, [*starts[1:], len(index)], strict=True)]
 
 
 def _joined(parts: list[tuple[Tensor, int]]) -> Tensor:

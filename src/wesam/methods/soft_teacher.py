@@ -75,7 +75,7 @@ class SoftTeacher(Method):
             boxes = boxes * (self.segmenter.input_size / self.segmenter.mask_grid)
             again = [
                 self.segmenter.decode(features, Prompts(boxes=shaken), batch.image_index)
-                for shaken in jittered(boxes, self.knobs.jitters, self.knobs.jitter)
+                for shaken in jittered(boxes, self.knobs.jitters, self.knobs.jitter, batch)
             ]
         keep = self._kept(taught, agreement(taught, again, branches.weight))
         return keep * soft_loss(branches.student_strong.logits, taught.logits, branches.weight)
@@ -92,10 +92,14 @@ class SoftTeacher(Method):
         self.ema.update(self.segmenter)
 
 
-def jittered(boxes: Tensor, draws: int, jitter: float) -> Tensor:
+def jittered(boxes: Tensor, draws: int, jitter: float, batch: Batch) -> Tensor:
     """(draws, N, 4): each edge of boxes (N, 4) moved by up to a fraction of the box's side."""
     sides = (boxes[:, 2:] - boxes[:, :2]).repeat(1, 2)
-    return boxes + jitter * sides * (2 * torch.rand(draws, *boxes.shape, device=boxes.device) - 1)
+    drawn = [
+        torch.rand(draws, rows.stop - rows.start, 4, generator=generator)
+        for rows, generator in zip(batch.rows, batch.generators(), strict=True)
+    ]
+    return boxes + jitter * sides * (2 * torch.cat(drawn, 1).to(boxes) - 1)
 
 
 def agreement(taught: MaskPrediction, again: list[MaskPrediction], weight: Tensor | None) -> Tensor:

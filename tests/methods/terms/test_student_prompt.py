@@ -54,12 +54,28 @@ def test_a_true_mask_is_taught_in_the_pseudo_labels_place() -> None:
     assert torch.equal(branches.target[1:], branches.pseudo_labels[1:])
 
 
-def test_each_step_draws_one_of_the_kinds() -> None:
+def test_each_image_and_step_draws_one_of_the_kinds() -> None:
     batch, segmenter = replace(make_batch((3, 1)), masks=None), adapted_segmenter()
     seen = set()
     for seed in range(6):
-        torch.manual_seed(seed)
+        seeded = replace(batch, seeds=(seed, seed + 10))
         with patch.object(segmenter, "decode", wraps=segmenter.decode) as decode:
-            student_prompt(Branches(segmenter, batch, teacher=teacher), batch, ("clicks", "box"), 20, 0.5)
-        seen.add(decode.call_args.args[1].boxes is None)
+            student_prompt(Branches(segmenter, seeded, teacher=teacher), seeded, ("clicks", "box"), 20, 0.5)
+        boxes = decode.call_args.args[1].boxes
+        seen.add(boxes is None)
     assert seen == {True, False}
+
+
+def test_what_is_drawn_for_an_image_depends_on_nothing_else_in_the_batch() -> None:
+    batch, segmenter = replace(make_batch((3, 1)), masks=None), adapted_segmenter()
+    kinds: tuple[StudentPrompt, ...] = ("clicks", "corrective", "box", "mask")
+    for first in range(6):
+        whole = replace(batch, seeds=(first, first + 10))
+        expected = student_prompt(Branches(segmenter, whole, teacher=teacher), whole, kinds, 20, 0.5)
+        parts = [
+            student_prompt(
+                Branches(segmenter, part, teacher=lambda _, rows=rows: teacher(_)[rows]), part, kinds, 20, 0.5
+            )
+            for part, rows in zip(whole.split(2), whole.rows, strict=True)
+        ]
+        torch.testing.assert_close(torch.cat(parts), expected, rtol=1e-4, atol=1e-5)

@@ -29,27 +29,30 @@ def student_prompt(
     Args:
         branches: the target is `Branches.target`.
         batch: N prompts.
-        kinds: of weaker prompts; each step draws one of them.
+        kinds: of weaker prompts; one of them is drawn for each image and step.
         scale, alpha: as for the other focal losses.
     """
     target = branches.target
-    kind = kinds[int(torch.randint(0, len(kinds), ()))] if len(kinds) > 1 else kinds[0]
-    prompts = weaker_prompts(kind, branches, batch, target)
+    prompts = weaker_prompts(kinds, branches, batch, target)
     answer = branches.segmenter.decode(branches.features_strong, prompts, batch.image_index)
     loss = focal_loss(answer.logits, target, branches.weight, alpha)
     return scale * loss * target.flatten(1).any(1)
 
 
-def weaker_prompts(kind: StudentPrompt, branches: Branches, batch: Batch, target: Tensor) -> Prompts:
-    """Prompts of one kind, drawn from targets (N, m, m) bool."""
-    valid = batch.valid[batch.image_index]
+def weaker_prompts(kinds: tuple[StudentPrompt, ...], branches: Branches, batch: Batch, target: Tensor) -> Prompts:
+    """Prompts drawn from targets (N, m, m) bool, image by image, so that a batch in parts draws the same."""
     cell = branches.segmenter.input_size / branches.segmenter.mask_grid
-    match kind:
-        case "clicks":
-            return random_clicks(target, valid, cell)
-        case "corrective":
-            return corrective_clicks(target, branches.student_strong.logits.detach() > 0, valid, cell)
-        case "box":
-            return jittered_boxes(target, cell)
-        case "mask":
-            return coarse_masks(target)
+    drawn = []
+    for rows, generator, valid in zip(batch.rows, batch.generators(), batch.valid, strict=True):
+        masks = target[rows]
+        match kinds[int(torch.randint(len(kinds), (), generator=generator))]:
+            case "clicks":
+                drawn.append(random_clicks(masks, valid.expand_as(masks), cell, generator))
+            case "corrective":
+                answers = branches.student_strong.logits[rows].detach() > 0
+                drawn.append(corrective_clicks(masks, answers, valid.expand_as(masks), cell, generator))
+            case "box":
+                drawn.append(jittered_boxes(masks, cell, generator))
+            case "mask":
+                drawn.append(coarse_masks(masks))
+    return Prompts.cat(drawn)
