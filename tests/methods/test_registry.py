@@ -27,7 +27,7 @@ def test_the_name_decides(name: str, expected: type[Method]) -> None:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ("wesom", "expected a method of dept, direct, shot, .*, wesam"),
+        ("wesom", "expected a method of dept, direct, resam, .*, wesam"),
         ({}, "expected the name of a method"),
         (3, "expected the name of a method"),
         ({"name": "wesam", "teachr": "ema"}, "teachr"),

@@ -27,6 +27,7 @@ class Arm:
         masks: whether it learns from the true masks.
         learns: whether it learns at all.
         labelled: whether it has labels; without, the source model finds prompts on the training images.
+        prompts: kinds of prompts that it is made for; () for all.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Arm:
     masks: bool = False
     learns: bool = True
     labelled: bool = True
+    prompts: tuple[str, ...] = ()
 
     def variant(self, name: str, settings: Mapping[str, Any] | None = None, **changes: Any) -> Arm:
         """This row with further settings, under another name and with this one's learning rate."""

@@ -78,6 +78,7 @@ def cells_of(
         for dataset in named
         for arm in arms
         if dataset not in table.few_only or arm.name in table.few
+        if not arm.prompts or prompt in arm.prompts
     ]
     return sorted(cells, key=lambda cell: cell.seed)  # stable: a first seed of everything before the second
 

@@ -21,12 +21,21 @@ ALL_STUDENT_PROMPTS = OURS.variant(
     {"method": {"student_prompt_weight": 1.0, "student_prompts": ["clicks", "corrective", "box", "mask"]}},
 )
 NO_STUDENT_PROMPTS = OURS.variant("ours, no student prompts", {"method": {"student_prompt_weight": 0.0}})
+PROJECTION = OURS.variant(
+    "box projection alone",
+    {"method": {"self_training_weight": 0.0, "anchor_weight": 0.0, "student_prompt_weight": 0.0}},
+    prompts=("box",),
+)
 
 #: Tables 2 to 6.
 COMPARED = (
     DIRECT,
     *(Arm(name, settings=_method(name)) for name in ("tent", "shot", "soft-teacher", "tribe", "dept", "wdass")),
+    Arm("sam-tta", settings=_method("sam-tta")),
+    Arm("resam", settings=_method("resam"), prompts=("point", "click")),
     WESAM,
+    Arm("wesam-journal", preset="paper", settings=_method("wesam-journal")),
+    PROJECTION,
     OURS,
     SUPERVISED,
 )
@@ -52,7 +61,7 @@ LOSSES = (
     WESAM.variant("wesam without labels", labelled=False),
     OURS,
     OURS.variant("ours without labels", labelled=False),
-    OURS.variant("box projection alone", {"method": {"self_training_weight": 0.0, "anchor_weight": 0.0}}),
+    PROJECTION,
 )
 
 #: Table 7 against steps.

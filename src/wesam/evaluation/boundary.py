@@ -14,7 +14,7 @@ BAND = 0.02
 
 
 def boundary_iou(predicted: Rle, true: Rle, band: float = BAND) -> float:
-    """Boundary IoU (Cheng et al. 2021, arXiv 2103.16562, eq. 1): the IoU of the inner bands of two masks.
+    """Boundary IoU (Cheng et al. 2021, arXiv 2103.16562): the IoU of the inner bands of two masks.
 
     On objects thinner than two bands it is the plain IoU.
 

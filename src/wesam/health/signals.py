@@ -110,7 +110,7 @@ def mirrored_back(logits: Tensor, width: float) -> Tensor:
 def label_agreement(masks: Tensor, prompts: Prompts, cell: float) -> Tensor:
     """How well masks fit the weak labels that prompted them: the mean over the kinds of label that each has.
 
-    * box: 1 - L / 2 with L the projection loss (BoxInst, arXiv 2012.02310, eq. 1) of the binary mask: 1 if it
+    * box: 1 - L / 2 with L the projection loss (BoxInst, arXiv 2012.02310) of the binary mask: 1 if it
       touches all four sides and stays inside;
     * points: the share that lies on the right side of the mask's outline;
     * mask: IoU with it.

@@ -10,7 +10,7 @@ _TINY = 1e-6
 
 
 def projection_loss(logits: Tensor, boxes: Tensor, slack: float = 0.0) -> Tensor:
-    """Projection loss of each instance (BoxInst; Tian et al., CVPR 2021, arXiv 2012.02310, eq. 1).
+    """Projection loss of each instance (BoxInst; Tian et al., CVPR 2021, arXiv 2012.02310).
 
     The largest probability of each row and of each column is compared with the box's own projection by the Dice
     loss with squares, ``1 - 2 sum p t / (sum p^2 + sum t^2)``; the two are added.

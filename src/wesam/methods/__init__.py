@@ -2,10 +2,13 @@
 
 import wesam.methods.dept
 import wesam.methods.direct
+import wesam.methods.resam
+import wesam.methods.sam_tta
 import wesam.methods.shot
 import wesam.methods.soft_teacher
 import wesam.methods.supervised
 import wesam.methods.tent
 import wesam.methods.tribe
 import wesam.methods.wdass
-import wesam.methods.wesam  # noqa: F401
+import wesam.methods.wesam
+import wesam.methods.wesam_journal  # noqa: F401

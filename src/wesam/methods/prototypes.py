@@ -46,7 +46,7 @@ def nearness(features: Tensor, image_index: Tensor, first: Tensor, second: Tenso
 
 
 def relabelled(features: Tensor, image_index: Tensor, probability: Tensor, region: Tensor, rounds: int = 2) -> Tensor:
-    """SHOT's labels (Liang et al. 2020, eq. 4-6): which cells are nearer to their object's centroid than to the rest's.
+    """SHOT's labels (Liang et al. 2020): which cells are nearer to their object's centroid than to the rest's.
 
     The first centroids are weighted by the probability and its complement, the next by the labels that these gave.
 

@@ -1,8 +1,8 @@
 """SHOT: sure and balanced answers, and labels from feature centroids (Liang et al., ICML 2020, arXiv 2002.08546).
 
-Original: the classifier head is frozen; ``L = E H(p) - H(E p) + 0.3 CE(p, y)`` (eq. 3 and 7), with y the class of the
+Original: the classifier head is frozen; ``L = E H(p) - H(E p) + 0.3 CE(p, y)``, with y the class of the
 nearest centroid of features by cosine; centroids are weighted by soft predictions, then by the labels that these gave
-(eq. 4-6), and are renewed 15 times a run. SGD, 1e-2.
+and are renewed 15 times a run. SGD, 1e-2.
 
 Carried over: the decoder is frozen and the encoder's update learns. The two classes are an object and what is around
 it. For each object the features inside a padded box have two centroids; each cell is relabelled by the nearer one,

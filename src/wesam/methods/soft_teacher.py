@@ -1,8 +1,8 @@
 """Soft Teacher: reliable pseudo-labels of an EMA teacher (Xu et al., ICCV 2021, arXiv 2106.09018).
 
 Original: a teacher that is the student's moving average (0.999) gives pseudo-boxes with a score of at least 0.9; each
-background candidate is weighted by the teacher's own background score (eq. 5-6); a box is learned from where it stays
-in place when it is jittered (10 draws of 6 % of its sides, relative deviation of at most 0.02; eq. 7-8).
+background candidate is weighted by the teacher's own background score; a box is learned from where it stays
+in place when it is jittered (10 draws of 6 % of its sides, relative deviation of at most 0.02).
 
 Carried over: the EMA teacher's mask on the weak view teaches the student on the strong one. Cells that the teacher
 calls background weigh its own ``1 - p``. An object is learned from where the teacher's predicted IoU and its

@@ -1,6 +1,6 @@
 """TENT: the entropy of the answer falls, and normalisation alone learns (Wang et al., ICLR 2021, arXiv 2006.10726).
 
-Original (eq. 1): ``min over (gamma, beta) of H(y) = -sum_c p_c log p_c`` on test images, where gamma and beta are the
+Original: ``min over (gamma, beta) of H(y) = -sum_c p_c log p_c`` on test images, where gamma and beta are the
 scale and shift of BatchNorm, whose statistics are those of the test batch. Adam, 1e-3, no decay.
 
 Carried over: nothing but the encoder's normalisation layers learns; the loss is the Bernoulli entropy of each cell of
