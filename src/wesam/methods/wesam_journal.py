@@ -101,7 +101,8 @@ class WesamJournal(Method):
     def half_seen(self, branches: Branches, batch: Batch) -> tuple[Tensor, Tensor]:
         """Features (B, C, g, g) of the strong view with patches hidden, and which, (B, g, g) in {0, 1}."""
         grid, side = branches.features_weak.pooled.shape[2], self.segmenter.input_size
-        hidden = (torch.rand(len(batch), grid, grid) < self.knobs.hidden).to(batch.strong.device)
+        draws = torch.stack([torch.rand(grid, grid, generator=generator) for generator in batch.generators()])
+        hidden = (draws < self.knobs.hidden).to(batch.strong.device)
         over = F.interpolate(hidden[:, None].float(), (side, side), mode="nearest")
         pixels = batch.strong * (1 - over)  # 0 is the mean colour
         valid = on_feature_grid(batch.valid, grid) > 0
@@ -115,12 +116,14 @@ def patch_contrast(branches: Branches, batch: Batch, temperature: float) -> Tens
     """
     student, teacher = branches.features_strong.pooled, branches.features_weak.pooled.detach()
     grid = student.shape[2]
-    drawn = torch.randperm(grid * grid)[:_PATCHES].to(student.device)
-    valid = (on_feature_grid(batch.valid, grid) > 0).flatten(1)[:, drawn]  # (B, K)
-    queries, keys = (F.normalize(maps.float().flatten(2)[:, :, drawn], dim=1) for maps in (student, teacher))
+    orders = [torch.randperm(grid * grid, generator=generator)[:_PATCHES] for generator in batch.generators()]
+    drawn = torch.stack(orders).to(student.device)  # (B, K)
+    valid = (on_feature_grid(batch.valid, grid) > 0).flatten(1).gather(1, drawn)
+    places = drawn[:, None].expand(-1, student.shape[1], -1)
+    queries, keys = (F.normalize(maps.float().flatten(2).gather(2, places), dim=1) for maps in (student, teacher))
     similarity = queries.transpose(1, 2) @ keys / temperature  # (B, K, K)
     # A row of nothing but -inf has a NaN for a gradient, so patches keep their own key; padding is dropped below.
-    own = torch.eye(len(drawn), dtype=torch.bool, device=student.device)
+    own = torch.eye(drawn.shape[1], dtype=torch.bool, device=student.device)
     everything = similarity.masked_fill(~(valid[:, None, :] | own), -torch.inf).logsumexp(2)
     loss = everything - similarity.diagonal(dim1=1, dim2=2)
     return (loss * valid).sum(1) / valid.sum(1).clamp_min(1)
