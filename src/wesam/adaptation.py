@@ -21,10 +21,11 @@ from wesam.methods.registry import build_method
 from wesam.models.fingerprint import fingerprint
 from wesam.models.segmenter import Segmenter
 from wesam.prompts.weak_labels import weak_labels
+from wesam.training.accelerator import make_accelerator
 from wesam.training.automatic_labels import automatic_labels
 from wesam.training.config import RunConfig, make_config
 from wesam.training.input_record import keep_same_inputs
-from wesam.training.loop import make_accelerator, train
+from wesam.training.loop import train
 from wesam.training.progress import Progress
 from wesam.training.run_folder import RunFolder
 from wesam.training.watch import Selection

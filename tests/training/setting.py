@@ -15,8 +15,9 @@ from wesam.batches.batch import Batch
 from wesam.labels.check import load_samples
 from wesam.methods.base import Losses, Method, MethodSettings
 from wesam.models.segmenter import Segmenter
+from wesam.training.accelerator import make_accelerator
 from wesam.training.config import make_config
-from wesam.training.loop import TrainResult, make_accelerator, train
+from wesam.training.loop import TrainResult, train
 from wesam.training.run_folder import RunFolder
 from wesam.updates.update import add_update
 

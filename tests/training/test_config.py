@@ -7,7 +7,6 @@ import yaml
 from wesam.errors import WesamError
 from wesam.training.config import PRESETS, RunConfig, make_config
 from wesam.training.dropped import DROPPED
-from wesam.training.loop import learning_rate
 from wesam.types import ImageReading
 
 BASE = {"model": "wesam-tiny", "images": "images", "labels": "labels.json", "out": "run"}
@@ -142,11 +141,6 @@ def test_a_quarter_of_a_short_run_warms_up_with_the_settings_of_the_paper_too() 
     warmups = {4: 1, 100: 25, 250: 62, 500: 250, 4000: 250}
     for steps, warmup in warmups.items():
         assert make_config(BASE, preset="paper", overrides=[f"steps={steps}"]).effective_warmup_steps == warmup
-
-
-def test_learning_rate_warms_up_then_holds() -> None:
-    config = make_config(BASE, overrides=["steps=20", "warmup_steps=4", "learning_rate=1.0"])
-    assert [learning_rate(config, 1.0, step) for step in (0, 3, 4, 19)] == [0.25, 1.0, 1.0, 1.0]
 
 
 def leaves(values: dict[str, Any], prefix: str = "") -> list[str]:

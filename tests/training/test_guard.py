@@ -11,10 +11,10 @@ from tests.training.setting import MeanFeature, SmallRun
 from wesam.batches.batch import Batch
 from wesam.errors import NonFiniteLossError
 from wesam.training import guard
+from wesam.training.accelerator import make_accelerator
 from wesam.training.checkpoint import list_checkpoints, load_checkpoint
 from wesam.training.config import RunConfig
 from wesam.training.guard import FiniteGuard, all_finite
-from wesam.training.loop import make_accelerator
 from wesam.training.run_folder import RunFolder
 
 NAN = float("nan")

@@ -22,9 +22,10 @@ from tests.training.setting import NOTHING, MeanFeature, SmallRun
 from wesam.adaptation import adapt
 from wesam.errors import WesamError
 from wesam.labels.check import load_samples
+from wesam.training.accelerator import make_accelerator
 from wesam.training.checkpoint import list_checkpoints
 from wesam.training.config import make_config
-from wesam.training.loop import make_accelerator, train
+from wesam.training.loop import train
 from wesam.training.progress import Progress
 from wesam.training.run_folder import RunFolder
 from wesam.updates.lora import LoraSettings
@@ -230,25 +231,3 @@ def test_direct_is_the_source_model(image_set: ImageSet, model_folder: Path, tmp
     assert result.evaluation.first.difference is not None
     assert result.evaluation.first.difference.difference == 0
     assert result.summary["selection"]["adapted"] is False
-
-
-def test_a_process_that_runs_one_precision_says_so_of_another(tmp_path: Path) -> None:
-    given = {"model": "m", "images": "i", "out": tmp_path, **FAST}
-    make_accelerator(make_config(given), RunFolder(tmp_path))
-    with pytest.raises(WesamError, match="precision, device: expected those of the run before in this Python process"):
-        make_accelerator(make_config({**given, "precision": "fp16"}), RunFolder(tmp_path))
-
-
-def test_processes_wait_for_one_that_works_alone_longer_than_the_ten_minutes_of_nccl(tmp_path: Path) -> None:
-    config = make_config({"model": "m", "images": "i", "out": tmp_path, **FAST})
-    handler = make_accelerator(config, RunFolder(tmp_path)).init_handler
-    assert handler is not None
-    assert handler.timeout is not None
-    assert handler.timeout.total_seconds() >= 3600
-
-
-def test_a_tracker_that_is_not_installed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("wesam.training.loop.get_available_trackers", lambda: [])
-    config = make_config({"model": "m", "images": "i", "out": tmp_path, **FAST, "trackers": ["wandb"]})
-    with pytest.raises(WesamError, match="trackers: expected installed ones, got wandb"):
-        make_accelerator(config, RunFolder(tmp_path))

@@ -7,12 +7,10 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from datetime import timedelta
 
 import torch
 from accelerate import Accelerator
-from accelerate.tracking import get_available_trackers
-from accelerate.utils import DistributedDataParallelKwargs, InitProcessGroupKwargs, ProjectConfiguration, gather_object
+from accelerate.utils import gather_object
 from torch import Tensor
 
 from wesam.batches.batch import Batch
@@ -21,21 +19,17 @@ from wesam.errors import NonFiniteLossError, WesamError
 from wesam.health.candidates import CandidateFolder
 from wesam.health.probe import split_samples
 from wesam.methods.base import Method
-from wesam.models.segmenter import Segmenter
 from wesam.training.checkpoint import Checkpoint, list_checkpoints, load_checkpoint, save_checkpoint
 from wesam.training.config import RunConfig
 from wesam.training.guard import FiniteGuard, all_finite, culprits
 from wesam.training.loading import batches_from, default_workers, is_worker_lost
 from wesam.training.memory import MemoryGuard
 from wesam.training.progress import LossWindow, Notes, Progress
+from wesam.training.rate import base_rate, learning_rate
 from wesam.training.run_folder import RunFolder
 from wesam.training.watch import HealthWatch, Selection, unwatched
 from wesam.types import Sample
 from wesam.updates.update import update_of
-
-# How long other processes wait while one filters automatic prompts or measures health: with many images that may
-# take longer than the ten minutes after which NCCL gives up.
-_PATIENCE = timedelta(hours=2)
 
 _CHECKPOINTS_KEPT = 2
 
@@ -49,35 +43,6 @@ class TrainResult:
     images_per_second: float
     resumed_from: int
     selection: Selection
-
-
-def make_accelerator(config: RunConfig, folder: RunFolder) -> Accelerator:
-    """The process group, device and trackers of a run. `accelerate launch` and `torchrun` are recognised.
-
-    Raises:
-        WesamError: if a tracker is not installed, or another run of this Python process needed another state of
-            accelerate, which has but one.
-    """
-    absent = sorted(set(config.trackers) - {"all", *map(str, get_available_trackers())})
-    if absent:
-        raise WesamError(f"trackers: expected installed ones, got {absent[0]}, whose package is not")
-    try:
-        return Accelerator(
-            # The segmenter runs its own autocast, so only fp16's gradient scaler is asked of accelerate.
-            mixed_precision="fp16" if config.precision == "fp16" else "no",
-            cpu=config.device == "cpu",
-            log_with=list(config.trackers) or None,
-            project_config=ProjectConfiguration(logging_dir=str(folder.root / "tensorboard")),
-            kwargs_handlers=[
-                InitProcessGroupKwargs(timeout=_PATIENCE),
-                DistributedDataParallelKwargs(find_unused_parameters=not config.update.all_learn),
-            ],
-        )
-    except ValueError as error:
-        raise WesamError(
-            f"precision, device: expected those of the run before in this Python process, as fp16 and a change of "
-            f"device need a process of their own, got precision={config.precision} and device={config.device}: {error}"
-        ) from error
 
 
 def train(
@@ -390,19 +355,6 @@ class _Loop:
             self.folder.cut_metrics(self.step)
         if self.watch is not None:
             self.watch.rewind(self.step)
-
-
-def base_rate(config: RunConfig, segmenter: Segmenter) -> float:
-    """The rate after the warm-up: as set, or the model family's own."""
-    return segmenter.family.learning_rate if config.learning_rate is None else config.learning_rate
-
-
-def learning_rate(config: RunConfig, rate: float, step: int) -> float:
-    """Rate of the step that follows `step` finished ones: linear warm-up, then constant."""
-    warmup = config.effective_warmup_steps
-    if step < warmup:
-        return rate * (step + 1) / warmup
-    return rate
 
 
 def _mixed_seed(seed: int, step: int, batch: int) -> int:
