@@ -57,7 +57,7 @@ def test_a_run_prompts_with_the_kind_asked_for(
     weak, masks = given_to_training(image_set, model_folder, tmp_path / "run", monkeypatch, **settings)
     labelled, _ = load_samples(image_set.images, image_set.masks)
     assert [carried(instance) for sample in weak for instance in sample.instances] == [parts] * 15
-    assert masks == (labelled if method == "supervised" else None)
+    assert masks == (labelled if method == "supervised" or prompt == "auto" else None)
 
 
 def test_outlines_are_given_as_they_are_but_never_the_mask_that_is_learned(
@@ -164,3 +164,66 @@ def test_that_scored_images_were_adapted_to_is_said(image_set: ImageSet, model_f
     summary = run(config, on_message=said.append).summary
     assert summary["scored_images_adapted_to"] == count
     assert f"note: {count} of {count} images to score on are adapted to as well, without masks" in said
+
+
+def some_masks(image_set: ImageSet, path: Path, kept: int, boxes: bool = True) -> Path:
+    """The set's boxes, and the first masks beside theirs or in their place."""
+    coco = json.loads(image_set.masks.read_text())
+    for entry in coco["annotations"][kept:]:
+        del entry["segmentation"]
+    if not boxes:
+        for entry in coco["annotations"][:kept]:
+            del entry["bbox"]
+    path.write_text(json.dumps(coco))
+    return path
+
+
+SHORT = {"steps": 2, "warmup_steps": 0, "device": "cpu", "trackers": (), "previews": 0, "health": {"every": 0}}
+
+
+@pytest.mark.parametrize("method", ["wesam", "shot"])
+def test_masks_beside_boxes_are_learned_from(
+    image_set: ImageSet, model_folder: Path, tmp_path: Path, method: str
+) -> None:
+    labels = some_masks(image_set, tmp_path / "some.json", 4)
+    values = {"model": str(model_folder), "images": image_set.images, "labels": labels, "out": tmp_path / "run"}
+    said: list[str] = []
+    config = make_config({**values, **SHORT, "batch_size": 6, "log_every": 1, "method": {"name": method}})
+    result = run(config, on_message=said.append)
+    assert any(line.startswith("note: 4 of 15 objects have masks: they are learned from as they are") for line in said)
+    assert result.summary["masks"] == 4
+    assert result.summary["last_metrics"]["mask_focal"] > 0
+    # The masks belong to what a resumed run must find again.
+    some_masks(image_set, labels, 3)
+    with pytest.raises(WesamError, match="of another content or labelled otherwise"):
+        run(config, resume=True)
+
+
+@pytest.mark.parametrize("boxes", [True, False])
+def test_a_mask_that_is_learned_never_prompts(
+    image_set: ImageSet, model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, boxes: bool
+) -> None:
+    labels = some_masks(image_set, tmp_path / "some.json", 4, boxes)
+    weak, masks = given_to_training(image_set, model_folder, tmp_path / "run", monkeypatch, labels=labels)
+    assert [carried(instance) for sample in weak for instance in sample.instances] == [["box"]] * 15
+    boxed, _ = load_samples(image_set.images, image_set.boxes)
+    assert [one.box for sample in weak for one in sample.instances] == [
+        one.box for sample in boxed for one in sample.instances
+    ]
+    assert masks is not None
+    assert sum(len(sample.instances) for sample in masks) == 4
+
+
+def test_masks_that_are_kept_for_scoring_are_not_learned_from(
+    image_set: ImageSet, model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scored = json.loads(image_set.masks.read_text())
+    scored["images"], scored["annotations"] = scored["images"][:1], scored["annotations"][:3]
+    (tmp_path / "scored.json").write_text(json.dumps(scored))
+    for number, (val_labels, left) in enumerate(((tmp_path / "scored.json", 12), (image_set.masks, 0))):
+        _, masks = given_to_training(
+            image_set, model_folder, tmp_path / str(number), monkeypatch, val_labels=val_labels
+        )
+        assert sum(len(sample.instances) for sample in masks or ()) == left
+        assert (masks is None) == (left == 0)
+        assert "1.png" not in {sample.id for sample in masks or ()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,14 @@ from wesam.evaluation.previews import pick_samples, write_previews, write_scored
 from wesam.evaluation.report import write_report
 from wesam.evaluation.scores import Evaluation
 from wesam.labels.check import load_samples
+from wesam.labels.known_masks import count_known, known_masks
 from wesam.labels.problems import Problem
 from wesam.labels.summary import tiny_object_hint
+from wesam.methods.base import Method
 from wesam.methods.registry import build_method
 from wesam.models.fingerprint import fingerprint
 from wesam.models.segmenter import Segmenter
-from wesam.prompts.weak_labels import weak_labels
+from wesam.prompts.weak_labels import weak_labels, without_masks
 from wesam.training.accelerator import make_accelerator
 from wesam.training.automatic_labels import automatic_labels
 from wesam.training.config import RunConfig, make_config
@@ -142,8 +144,7 @@ def run(
         )
     if seen:
         tell(f"note: {len(seen)} of {len(validation or ())} images to score on are adapted to as well, without masks")
-    masks = [scorable(sample) for sample in labelled or ()] if method.needs == "masks" else None
-    weak = _prompted(config, labelled or ()) if masks is None else _prompted_from_truth(config, masks)
+    weak, masks = _split_labels(config, method, labelled or (), seen, tell)
     if labelled is not None:
         for line in method.remarks(weak):
             tell(f"note: {line}")
@@ -157,7 +158,7 @@ def run(
             found = automatic_labels(config, accelerator, segmenter, folder, kept_aside, tell)
             weak = _prompted(config, found)
         if accelerator.is_main_process:
-            keep_same_inputs(folder.inputs, source, weak if masks is None else masks)
+            keep_same_inputs(folder.inputs, source, _all_labels(method, weak, masks))
         accelerator.wait_for_everyone()
         trained = train(config, accelerator, method, weak, folder, masks, on_progress, tell)
         if not accelerator.is_main_process:
@@ -169,6 +170,7 @@ def run(
             "method": config.method.name,
             "images": len(weak),
             "instances": sum(len(sample.instances) for sample in weak),
+            "masks": sum(len(sample.instances) for sample in masks or ()),
             "left_out": left_out,
             "skipped": [str(problem) for problem in skipped],
             "steps": trained.steps,
@@ -184,6 +186,39 @@ def run(
         }
         folder.write_summary(summary)
         return AdaptResult(folder.root, folder.adapter, summary, evaluation)
+
+
+def _split_labels(
+    config: RunConfig,
+    method: Method,
+    labelled: Sequence[Sample],
+    scored: Collection[str],
+    tell: Callable[[str], None],
+) -> tuple[list[Sample], list[Sample] | None]:
+    """What prompts, and the masks that are learned from; None where none are.
+
+    Masks beside other labels are learned from unless `config.prompt` asks for one kind of label alone.
+    """
+    if method.needs == "masks":
+        masks = [scorable(sample) for sample in labelled]
+        return _prompted_from_truth(config, masks), masks
+    if config.prompt != "auto" or not method.trainable:
+        return _prompted(config, labelled), None
+    known = {sample.id: sample for sample in known_masks(labelled)}
+    weak = _prompted(config, [without_masks(sample, known.get(sample.id)) for sample in labelled])
+    learned = [sample for name, sample in known.items() if name not in scored]
+    if not learned:
+        return weak, None
+    tell(f"note: {count_known(learned, labelled)}")
+    return weak, learned
+
+
+def _all_labels(method: Method, weak: Sequence[Sample], masks: Sequence[Sample] | None) -> Sequence[Sample]:
+    """All that a resumed run needs to find again."""
+    if masks is None or method.needs == "masks":
+        return masks or weak
+    known = {sample.id: sample.instances for sample in masks}
+    return [sample.with_instances((*sample.instances, *known.get(sample.id, ()))) for sample in weak]
 
 
 def _prompted(config: RunConfig, samples: Sequence[Sample]) -> list[Sample]:

@@ -12,7 +12,7 @@ Points are ``(x, y)`` pixel indices. Shape and range are checked once, when a va
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +43,7 @@ class Instance:
         rle: mask as COCO compressed run-length encoding ``{"size": [h, w], "counts": bytes}``, or None.
             From a polygon or a brush it is a *coarse* mask; from a ground truth an exact one.
         category: name of the class, or "" where there is none.
+        guessed: whether a network made these labels, of which they keep a score.
     """
 
     id: str
@@ -50,6 +51,7 @@ class Instance:
     points: tuple[tuple[float, float, int], ...] = ()
     rle: dict[str, Any] | None = None
     category: str = ""
+    guessed: bool = field(default=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.box is None and not self.points and self.rle is None:

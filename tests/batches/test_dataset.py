@@ -13,7 +13,7 @@ from tests.batches.scenes import boxed, with_mask, write_sample
 from tests.tiny import tiny_segmenter
 from wesam.batches import dataset as dataset_module
 from wesam.batches.batch import Batch
-from wesam.batches.dataset import TargetDataset, ViewItem, ViewSettings, collate
+from wesam.batches.dataset import TargetDataset, ViewItem, ViewSettings, collate, require_masks
 from wesam.batches.photometric import Strength
 from wesam.batches.sampler import StepSampler
 from wesam.errors import WesamError
@@ -279,10 +279,21 @@ def test_refuses_images_without_any_object(samples: list[Sample], segmenter: Seg
         dataset(samples[1:2], segmenter)
 
 
-def test_refuses_objects_without_a_mask_where_masks_are_needed(samples: list[Sample], segmenter: Segmenter) -> None:
+def test_refuses_objects_without_a_mask_where_masks_are_needed(samples: list[Sample]) -> None:
     truth = [samples[0].with_instances([boxed_mask(samples[0].instances[0], samples[0])])]
     with pytest.raises(WesamError, match=r"wide\.png.*instance b"):
-        TargetDataset(samples[:1], segmenter, ViewSettings(), seed=0, masks=truth)
+        require_masks(samples[:1], truth)
+
+
+def test_objects_without_a_known_mask_have_nan_in_its_place(samples: list[Sample], segmenter: Segmenter) -> None:
+    """An image without any has such rows too, so that all batches of a run have the same losses."""
+    known = samples[0].with_instances([boxed_mask(samples[0].instances[0], samples[0])])
+    data = TargetDataset(samples, segmenter, ViewSettings(photometric=CALM), seed=0, masks=[known])
+    batch = collate([data[0, index] for index in range(len(data))])
+    assert batch.masks is not None
+    unknown = batch.masks.isnan()
+    assert torch.equal(unknown.flatten(1).all(1), unknown.flatten(1).any(1))
+    assert [name for name, row in zip(batch.instance_ids, unknown, strict=True) if not row.any()] == ["a"]
 
 
 def test_names_an_image_that_cannot_be_read(samples: list[Sample], segmenter: Segmenter) -> None:

@@ -13,6 +13,9 @@ def test_check_says_what_is_there_and_exits_cleanly(image_set: ImageSet) -> None
     result = wesam("check", "--images", image_set.images, "--labels", image_set.boxes)
     assert result.exit_code == 0
     assert "6 images" in result.output
+    assert "learned from" not in result.output
+    result = wesam("check", "--images", image_set.images, "--labels", image_set.masks)
+    assert "15 of 15 objects have masks: they are learned from as they are" in result.output
 
 
 def test_check_lists_all_problems_at_once(image_set: ImageSet, tmp_path: Path) -> None:

@@ -55,6 +55,14 @@ def test_the_order_in_which_a_file_lists_its_images_does_not_matter() -> None:
     assert split_samples(samples[::-1], HealthSettings(), 1) == split_samples(samples, HealthSettings(), 1)
 
 
+def test_images_with_masks_to_learn_from_are_held_back_last() -> None:
+    samples = blank(60)
+    precious = {sample.id for sample in samples[:50]}
+    assert not {sample.id for sample in split_samples(samples, HealthSettings(), 1, precious).health} & precious
+    every = {sample.id for sample in samples}
+    assert split_samples(samples, HealthSettings(), 1, every) == split_samples(samples, HealthSettings(), 1)
+
+
 def test_nothing_is_held_back_where_nothing_is_measured_or_wanted() -> None:
     samples = sorted(blank(60), key=lambda sample: sample.id)
     assert split_samples(samples, HealthSettings(every=0), 0).training == samples

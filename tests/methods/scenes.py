@@ -27,7 +27,7 @@ def adapted_segmenter(seed: int = 0, drift: float = 0.1) -> Segmenter:
     return segmenter
 
 
-def make_batch(counts: tuple[int, ...] = (3, 1), seed: int = 0) -> Batch:
+def make_batch(counts: tuple[int, ...] = (3, 1), seed: int = 0, masked: bool = False) -> Batch:
     """One image for each count of boxes. Every second image is padded below its upper three quarters."""
     generator = torch.Generator().manual_seed(seed)
 
@@ -53,7 +53,7 @@ def make_batch(counts: tuple[int, ...] = (3, 1), seed: int = 0) -> Batch:
         instance_ids=tuple(f"{seed}-{instance}" for instance in range(prompts)),
         valid=valid,
         seeds=tuple(range(seed, seed + images)),
-        masks=(draw(prompts, GRID, GRID) > 0.5).float(),
+        masks=(draw(prompts, GRID, GRID) > 0.5).float() if masked else None,
     )
 
 

@@ -27,8 +27,8 @@ class Batch:
         seeds: B numbers, of what losses draw at random for an image's objects: its own, whatever else is in the batch.
         outlines: (N, m, m) signed distances, in cells of the mask grid, to the border of the label's own mask, positive
             inside; NaN rows for labels without a mask; None where no label that prompts has one.
-        masks: (N, m, m) float ground-truth masks on the mask grid, in {0, 1}; None unless the method
-            asks for them (Supervised alone does).
+        masks: (N, m, m) float true masks on the mask grid, in {0, 1}; NaN rows for objects whose mask is not known;
+            None where nothing is learned from masks.
     """
 
     keys: tuple[str, ...]

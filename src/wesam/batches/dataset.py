@@ -91,7 +91,7 @@ class _Look:
     sample: Sample
     crop: Crop
     instances: tuple[Instance, ...]
-    masks: tuple[Instance, ...] | None
+    masks: tuple[Instance | None, ...] | None
     groups: tuple[tuple[int, ...], ...]
 
 
@@ -108,11 +108,11 @@ class TargetDataset(Dataset[ViewItem]):
         segmenter: whose input the views are made for; only its sizes and pixel statistics are kept.
         settings: how to look.
         seed: of all draws.
-        masks: the same images with ground-truth masks of the same instances, for methods that need them.
+        masks: the same images with true masks of some of the same instances; None where none is learned from.
 
     Raises:
-        WesamError: if no image has a labelled object, or an object of `samples` has no mask in `masks`. Asking
-            for an item raises it if the image cannot be read, or has another size than its sample says.
+        WesamError: if no image has a labelled object. Asking for an item raises it if the image cannot be read, or
+            has another size than its sample says.
     """
 
     def __init__(
@@ -128,13 +128,15 @@ class TargetDataset(Dataset[ViewItem]):
         self._seed = seed
         self._kept: dict[int, Tensor] = {}
         self._kept_bytes = 0
-        masks_of = None if masks is None else {sample.id: sample.instances for sample in masks}
+        masks_of = None if masks is None else {sample.id: _by_id(sample) for sample in masks}
         self._looks: list[_Look] = []
         for sample in samples:
             extents = instance_extents(sample.instances)
             for crop, indices in plan_crops(sample.width, sample.height, extents, settings.tile, settings.overlap):
                 instances = tuple(sample.instances[index] for index in indices)
-                truth = None if masks_of is None else _masks_for(sample, instances, masks_of.get(sample.id, ()))
+                truth = None
+                if masks_of is not None:
+                    truth = tuple(masks_of.get(sample.id, {}).get(instance.id) for instance in instances)
                 groups = _groups(len(instances), settings.max_instances, [seed, len(self._looks)])
                 self._looks.append(_Look(sample, crop, instances, truth, groups))
         if not self._looks:
@@ -177,8 +179,7 @@ class TargetDataset(Dataset[ViewItem]):
         instances = [look.instances[number] for number in chosen]
         masks = None
         if look.masks is not None:
-            grids = [geometry.mask_to_grid(look.masks[number].mask(), self._format.grid) for number in chosen]
-            masks = torch.stack([visible_cover(grid) >= _COVERED for grid in grids]).float()
+            masks = torch.stack([self._mask(look.masks[number], geometry) for number in chosen])
         return ViewItem(
             key=_key(look.sample, geometry),
             sample_id=look.sample.id,
@@ -192,6 +193,12 @@ class TargetDataset(Dataset[ViewItem]):
             outlines=outline_distances(instances, geometry, self._format.grid),
             masks=masks,
         )
+
+    def _mask(self, truth: Instance | None, geometry: Geometry) -> Tensor:
+        """(m, m) in {0, 1}; NaN where the mask is not known."""
+        if truth is None:
+            return torch.full((self._format.grid, self._format.grid), torch.nan)
+        return (visible_cover(geometry.mask_to_grid(truth.mask(), self._format.grid)) >= _COVERED).float()
 
     def _resized(self, index: int, geometry: Geometry) -> Tensor:
         """Upright 8-bit pixels of an item, from memory if they were kept."""
@@ -254,20 +261,24 @@ def _groups(count: int, most: int, seed: Sequence[int]) -> tuple[tuple[int, ...]
     return tuple(tuple(sorted(group.tolist())) for group in groups)
 
 
-def _masks_for(sample: Sample, instances: Sequence[Instance], candidates: Sequence[Instance]) -> tuple[Instance, ...]:
-    """The ground truth of each instance, by id.
+def require_masks(samples: Sequence[Sample], masks: Sequence[Sample]) -> None:
+    """For methods that learn from nothing else.
 
     Raises:
-        WesamError: naming the first instance without one.
+        WesamError: naming the first instance without a mask.
     """
-    by_id = {candidate.id: candidate for candidate in candidates if candidate.rle is not None}
-    missing = [instance.id for instance in instances if instance.id not in by_id]
-    if missing:
-        raise WesamError(
-            f"{sample.id}: expected a ground-truth mask for every instance, got none for instance {missing[0]} "
-            f"({len(missing)} of {len(instances)} lack one)"
-        )
-    return tuple(by_id[instance.id] for instance in instances)
+    known = {sample.id: _by_id(sample) for sample in masks}
+    for sample in samples:
+        missing = [instance.id for instance in sample.instances if instance.id not in known.get(sample.id, {})]
+        if missing:
+            raise WesamError(
+                f"{sample.id}: expected a ground-truth mask for every instance, got none for instance {missing[0]} "
+                f"({len(missing)} of {len(sample.instances)} lack one)"
+            )
+
+
+def _by_id(sample: Sample) -> dict[str, Instance]:
+    return {instance.id: instance for instance in sample.instances if instance.rle is not None}
 
 
 def _key(sample: Sample, geometry: Geometry) -> str:

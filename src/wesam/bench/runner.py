@@ -221,7 +221,8 @@ def cell_config(bench: Bench, cell: Cell, target: Target, work: Path) -> RunConf
         "images": target.images,
         "labels": labels,
         "out": work / "run",
-        "prompt": _TRUE_PROMPT.get(cell.prompt, cell.prompt) if arm.masks else "auto",
+        # By its name: what a prompt of kind "mask" is simulated as is rough, and nothing to learn from as it is.
+        "prompt": _LABEL_OF.get(cell.prompt, cell.prompt) if arm.masks or arm.labelled else "auto",
         "seed": cell.seed,
         "steps": steps,
         "learning_rate": _rate(bench, cell),
@@ -238,8 +239,8 @@ def cell_config(bench: Bench, cell: Cell, target: Target, work: Path) -> RunConf
     return make_config(values, preset=arm.preset, overrides=arm.overrides())
 
 
-# What a row that learns from masks is prompted with where the kind is one that only simulation knows.
-_TRUE_PROMPT = {"click": "point"}
+# The kind of label that holds a prompt, where only simulation knows the prompt.
+_LABEL_OF = {"click": "point"}
 
 
 def _train(cell: Cell, target: Target) -> tuple[Sample, ...]:

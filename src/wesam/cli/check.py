@@ -48,11 +48,15 @@ def check(
     The exit code is 1 where nothing can be used, or less than what is left out.
     """
     from wesam.labels.check import check as run_check
+    from wesam.labels.known_masks import count_known, known_masks
 
     report = run_check(
         images, labels, input_size=input_size, format=format_with(format, instances), reading=reading_of(page, bands)
     )
     say(str(report))
+    masks = known_masks(report.samples)
+    if masks:
+        say(f"wesam adapt: {count_known(masks, report.samples)}")
     pictures = _drawn(report.samples, draw, out) if draw and report.samples else []
     if pictures:
         say(f"pictures: {out}")
@@ -61,6 +65,7 @@ def check(
         "used": report.tally.used,
         "left_out": report.tally.left_out,
         "summary": asdict(report.summary),
+        "masks_to_learn_from": sum(len(sample.instances) for sample in masks),
         "problems": [asdict(problem) for problem in report.problems],
         "pictures": [str(picture) for picture in pictures],
     }

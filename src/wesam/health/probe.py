@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -91,12 +91,20 @@ class Split:
         return f"{count} that are also trained on"
 
 
-def split_samples(samples: Sequence[Sample], settings: HealthSettings, seed: int) -> Split:
+def split_samples(
+    samples: Sequence[Sample], settings: HealthSettings, seed: int, precious: Collection[str] = ()
+) -> Split:
     """Holds back a share of the images that have objects, drawn by the seed alone.
 
     At least 4 and at most `MOST_IMAGES` are held back, but never more than a fifth; where that leaves fewer
     than 4, or nothing is to be held back, the images measured are training images too. Both lists are in the order of
     ids, as what is held back, and what comes when, is drawn by place: a file may list its images in any order.
+
+    Args:
+        samples: all images.
+        settings: how many to hold back.
+        seed: of the draw.
+        precious: ids of images with masks to learn from: held back only where there are not enough others.
     """
     samples = sorted(samples, key=lambda sample: sample.id)
     labelled = [index for index, sample in enumerate(samples) if sample.instances]
@@ -108,7 +116,8 @@ def split_samples(samples: Sequence[Sample], settings: HealthSettings, seed: int
     if settings.share == 0 or count > _LARGEST_SHARE * len(labelled):
         measured = sorted(shuffled[:MOST_IMAGES])
         return Split(list(samples), [samples[index] for index in measured], held_back=False)
-    held = set(shuffled[:count])
+    others = [index for index in shuffled if samples[index].id not in precious]
+    held = set((others if len(others) >= count else shuffled)[:count])
     return Split(
         [sample for index, sample in enumerate(samples) if index not in held],
         [samples[index] for index in sorted(held)],

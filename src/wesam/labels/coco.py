@@ -65,6 +65,8 @@ def read_coco(labels: Path, images: Path) -> LabelSet:
     without one are numbered, and those whose id another has are used as well. An image may be listed under several ids;
     but where one image id stands for two files, neither is used.
 
+    An annotation with a "score" is what a network guessed, as `wesam prompts` and `wesam predict` write it.
+
     Keypoints of visibility 1 or 2 are points on the object. Those that the category's "keypoints" call "negative",
     "negative 2", ... (see `labels.polarity`) are points off it.
 
@@ -186,7 +188,8 @@ class _CocoReader(ProblemLog):
                 self.cost(1, told)
             else:
                 label = category.name if category else ""
-                instances[image_id].append(Instance(name, box, points or (), rle, label))
+                guessed = "score" in entry
+                instances[image_id].append(Instance(name, box, points or (), rle, label, guessed))
         if crowds:
             self.tell("annotations", f"{crowds} crowd regions (iscrowd) are left out", "note")
         if lost:

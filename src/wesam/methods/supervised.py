@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Literal
 
 from pydantic import Field
@@ -10,10 +9,9 @@ from pydantic import Field
 from wesam.batches.batch import Batch
 from wesam.methods.base import Losses, Method, MethodSettings
 from wesam.methods.branches import Branches
-from wesam.methods.formulation import FOCAL_WEIGHT, PAPER
+from wesam.methods.formulation import PAPER
 from wesam.methods.registry import register
-from wesam.methods.term import Term, weighted_sum
-from wesam.methods.terms.masks import masks
+from wesam.methods.term import mask_terms, weighted_sum
 from wesam.models.segmenter import Segmenter
 
 
@@ -39,12 +37,7 @@ class Supervised(Method):
 
     def __init__(self, segmenter: Segmenter, settings: SupervisedSettings) -> None:
         super().__init__(segmenter, settings)
-        alpha = settings.focal_alpha
-        self.terms = (
-            Term("focal", FOCAL_WEIGHT, "object", partial(masks, part="focal", alpha=alpha)),
-            Term("dice", 1.0, "object", partial(masks, part="dice", alpha=alpha)),
-            Term("iou", 1.0, "object", partial(masks, part="iou", alpha=alpha)),
-        )
+        self.terms = mask_terms(settings.focal_alpha)
 
     def losses(self, batch: Batch) -> Losses:
         """See `Method.losses`: "total" and its unweighted parts "focal", "dice" and "iou".
@@ -52,7 +45,7 @@ class Supervised(Method):
         Raises:
             ValueError: if the batch carries no masks.
         """
-        return weighted_sum(self.terms, Branches(self.segmenter, batch), batch)
+        return weighted_sum(self.terms, Branches(self.segmenter, batch), batch, beside=())
 
 
 register(SupervisedSettings, Supervised)

@@ -102,6 +102,8 @@ class Wesam(Method):
       (not in the paper);
     * L_proj, L_point: what the label's box and points say about p_strong (not in the paper).
 
+    An object whose mask is known is taught by it (`term.mask_terms`, and as t in L_prompt), and by nothing else.
+
     Means are over the instances of an image first, then over images. Each is a `Term`; one of weight 0 is never
     computed, and a branch that no term reads never runs.
     """
@@ -183,7 +185,7 @@ def wesam_terms(settings: WesamSettings, formulation: Formulation, entries: Entr
             "batch",
             partial(contrast, entries=entries, cross_image_negatives=negatives),
         ),
-        Term("student_prompt", settings.student_prompt_weight, "object", weaker),
+        Term("student_prompt", settings.student_prompt_weight, "object", weaker, with_masks=True),
         Term("box_projection", settings.box_projection_weight, "object", box_projection),
         Term("points", settings.point_weight, "object", points),
     )

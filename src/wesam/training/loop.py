@@ -14,7 +14,7 @@ from accelerate.utils import gather_object
 from torch import Tensor
 
 from wesam.batches.batch import Batch
-from wesam.batches.dataset import TargetDataset
+from wesam.batches.dataset import TargetDataset, require_masks
 from wesam.errors import NonFiniteLossError, WesamError
 from wesam.health.candidates import CandidateFolder
 from wesam.health.probe import split_samples
@@ -69,16 +69,16 @@ def train(
 
     Args:
         samples: weakly labelled images; each image frame as it lies on disk.
-        masks: the same images with ground-truth masks, for methods that need them.
+        masks: those of them with objects whose true masks are learned from; all of them, for methods that need masks.
 
     Raises:
         NonFiniteLossError: if losses or gradients are not finite in spite of `training.guard`; checkpoints stay.
         WesamError: if a checkpoint or an image cannot be read, or memory does not suffice for one image.
     """
-    if method.needs == "masks" and masks is None:
-        raise WesamError(f"method {config.method.name}: expected masks for the training images, got none")
+    if method.needs == "masks":
+        require_masks(samples, masks or ())
     segmenter = method.segmenter
-    split = split_samples(samples, config.health, config.seed)
+    split = split_samples(samples, config.health, config.seed, {sample.id for sample in masks or ()})
     dataset = TargetDataset(split.training, segmenter, config.views, seed=config.seed, masks=masks)
     notes = Notes(accelerator, folder, on_message or (lambda _: None))
     watch = None

@@ -28,7 +28,7 @@ def teacher(branches: Branches) -> torch.Tensor:
     ("kind", "part"), [("clicks", "points"), ("corrective", "points"), ("box", "boxes"), ("mask", "masks")]
 )
 def test_the_weaker_prompt_alone_is_answered_with_the_teachers_mask(kind: StudentPrompt, part: str) -> None:
-    batch, segmenter = replace(make_batch((3, 1)), masks=None), adapted_segmenter()
+    batch, segmenter = make_batch((3, 1)), adapted_segmenter()
     branches = Branches(segmenter, batch, teacher=teacher)
     with patch.object(segmenter, "decode", wraps=segmenter.decode) as decode:
         loss = student_prompt(branches, batch, (kind,), scale=20, alpha=0.5)
@@ -55,7 +55,7 @@ def test_a_true_mask_is_taught_in_the_pseudo_labels_place() -> None:
 
 
 def test_each_image_and_step_draws_one_of_the_kinds() -> None:
-    batch, segmenter = replace(make_batch((3, 1)), masks=None), adapted_segmenter()
+    batch, segmenter = make_batch((3, 1)), adapted_segmenter()
     seen = set()
     for seed in range(6):
         seeded = replace(batch, seeds=(seed, seed + 10))
@@ -67,7 +67,7 @@ def test_each_image_and_step_draws_one_of_the_kinds() -> None:
 
 
 def test_what_is_drawn_for_an_image_depends_on_nothing_else_in_the_batch() -> None:
-    batch, segmenter = replace(make_batch((3, 1)), masks=None), adapted_segmenter()
+    batch, segmenter = make_batch((3, 1)), adapted_segmenter()
     kinds: tuple[StudentPrompt, ...] = ("clicks", "corrective", "box", "mask")
     for first in range(6):
         whole = replace(batch, seeds=(first, first + 10))

@@ -19,14 +19,16 @@ Part = Literal["focal", "dice", "iou"]
 
 
 def masks(branches: Branches, batch: Batch, part: Part, alpha: float) -> Tensor:
-    """(N,) one part of the loss, mean over the weak and the strong view; 0 for objects without a mask.
+    """(N,) one part of the loss, mean over the weak and the strong view; 0 for objects whose mask is not known.
 
     Raises:
         ValueError: if the batch carries no masks.
     """
     if batch.masks is None:
         raise ValueError("expected a batch with masks, got one without")
-    known = ~batch.masks[:, 0, 0].isnan()
+    known = branches.known
+    if not known.any():  # no view is looked at for nothing
+        return known.float()
     truth = torch.where(known[:, None, None], batch.masks, 0)
     loss = _LOSSES[part]
     views = (branches.student_weak, branches.student_strong)
