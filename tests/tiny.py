@@ -89,7 +89,10 @@ def _sam_hq() -> Any:
 
 
 def _sam2(
-    blocks: Sequence[int] = (1, 1, 2, 1), widths: Sequence[int] = (8, 16, 24, 32), everywhere: Sequence[int] = (3,)
+    blocks: Sequence[int] = (1, 1, 2, 1),
+    widths: Sequence[int] = (8, 16, 24, 32),
+    everywhere: Sequence[int] = (3,),
+    heads: Sequence[int] = (1, 1, 2, 2),
 ) -> Any:
     from transformers import Sam2Config, Sam2Model
 
@@ -100,7 +103,7 @@ def _sam2(
         "window_positional_embedding_background_size": [4, 4],
         "blocks_per_stage": list(blocks),
         "embed_dim_per_stage": list(widths),
-        "num_attention_heads_per_stage": [1, 1, 2, 2],
+        "num_attention_heads_per_stage": list(heads),
         "window_size_per_stage": [4, 4, 4, 4],
         "global_attention_blocks": list(everywhere),
     }

@@ -76,7 +76,7 @@ def adapt(
     """Adapts a model to a folder of images from weak labels.
 
     Args:
-        model: hub id, Transformers folder, original SAM `.pth`, or a bundled model's name.
+        model: hub id, Transformers folder, publisher's `.pth` or `.pt`, or a bundled model's name.
         images: folder of images.
         labels: file or folder in any format of `labels.formats`; boxes alone are enough. None
             where there are none: the source model then finds the prompts, which are noisier than labels.

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.models import official_oracle as oracle
+from tests.models.official import sam_oracle as oracle
 from tests.tiny import tiny_segmenter
 from wesam.errors import WesamError
 from wesam.models.features import Features

@@ -15,7 +15,7 @@ from wesam.cli.options import ModelOption
 def export(
     model: ModelOption,
     to: Annotated[str, typer.Option("--to", help="Format: transformers, or official (the publisher's own).")],
-    out: Annotated[Path, typer.Option("--out", help="Folder (transformers) or .pth file (official).", metavar="PATH")],
+    out: Annotated[Path, typer.Option("--out", help="Folder (transformers) or file (official).", metavar="PATH")],
     adapter: Annotated[
         Path | None,
         typer.Option("--adapter", help="Adapter folder of a run; without one the model is converted.", metavar="DIR"),

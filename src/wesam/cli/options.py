@@ -14,7 +14,7 @@ ModelOption = Annotated[
     str,
     typer.Option(
         "--model",
-        help="Hub id, Transformers folder, original SAM .pth, or bundled name (wesam-edge, wesam-tiny).",
+        help="Hub id, Transformers folder, publisher's .pth or .pt, or bundled name (wesam-edge, wesam-tiny).",
         metavar="M",
     ),
 ]

@@ -1,4 +1,4 @@
-"""An adapted model as an original `.pth`, for every tool that loads `segment_anything` checkpoints."""
+"""An adapted model as its publisher's own checkpoint, for every tool that loads such files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from wesam.updates.update import merged_model
 def export_official(segmenter: Segmenter, out: str | Path, overwrite: bool = False) -> None:
     """Writes the tensors under their original names with the adapter merged; the segmenter stays as it is.
 
-    A model that was read from an original `.pth` and not adapted gives the same tensors back.
+    A model that was read from an original file and not adapted gives the same tensors back.
 
     Raises:
         WesamError: if `out` exists and `overwrite` is not set, or cannot be written, or the original format, which
@@ -29,12 +29,13 @@ def export_official(segmenter: Segmenter, out: str | Path, overwrite: bool = Fal
     statistics = (tuple(segmenter.input.mean), tuple(segmenter.input.std))
     if statistics != (IMAGENET_MEAN, IMAGENET_STD):
         raise WesamError(
-            f"the original SAM format cannot hold this model: pixel mean and std: "
+            f"the publisher's format cannot hold this model: pixel mean and std: "
             f"expected {(IMAGENET_MEAN, IMAGENET_STD)}, got {statistics}"
         )
-    state = official_format(segmenter.family.model_type).write(merged_model(segmenter))
+    publisher = official_format(segmenter.family.model_type)
+    state = publisher.write(merged_model(segmenter))
     try:
         with replaced_file(out) as partial:
-            torch.save(state, partial)
+            torch.save(state if publisher.within is None else {publisher.within: state}, partial)
     except (OSError, RuntimeError) as error:  # torch's own writer makes the latter of a full disk
         raise WesamError(f"{out}: expected a file that can be written, got: {error}") from error

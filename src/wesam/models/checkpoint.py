@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,25 +11,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from wesam.errors import WesamError
-from wesam.models.official import format_of
+from wesam.errors import WesamError, WesamWarning
+from wesam.models.official import Found, find_format
+from wesam.models.official.others import look_alike, other_model
 
-# Where training code puts the weights, and what it and torch put before their names.
-_WRAPPERS = ("model", "state_dict", "model_state_dict", "model_state")
-_PREFIXES = ("module.", "_orig_mod.", "model.", "sam_model.", "sam.", "net.", "network.")
-
-# What people also have, by the name of a tensor that starts so: who reads it is not this package.
-_OTHERS = {
-    "image_encoder.layers.0.conv1.c.": "MobileSAM (TinyViT)",
-    "image_encoder.patch_embed.seq.": "MobileSAM (TinyViT)",
-    "image_encoder.backbone.stages.": "EfficientViT-SAM",
-    "image_encoder.trunk.body.": "EdgeTAM's own checkpoint; give its transformers folder (yonigozlan/EdgeTAM-hf)",
-    "detector.": "SAM 3's own checkpoint; give its transformers folder (facebook/sam3)",
-    "backbone.vision_backbone.": "SAM 3's own checkpoint; give its transformers folder (facebook/sam3)",
-    "cls_token": "a ViT backbone such as DINO, without a promptable decoder",
-    "embeddings.cls_token": "a ViT backbone such as DINO, without a promptable decoder",
-}
+# Where training code puts the weights.
+_WRAPPERS = ("model", "state_dict", "model_state_dict", "model_state", "module")
+# What torch puts within names: of compiled, sharded and recomputed parts.
+_MARKS = re.compile(r"(^|\.)(_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
 _LFS = b"version https://git-lfs"
+_READ = "wesam reads files of SAM, SAM-HQ, SAM 2 and EdgeTAM"
 
 
 def load_checkpoint_file(path: Path) -> nn.Module:
@@ -37,21 +29,30 @@ def load_checkpoint_file(path: Path) -> nn.Module:
     Returns:
         The network with float32 weights on the CPU.
 
+    Warns if the file holds tensors beside the model's.
+
     Raises:
         WesamError: if the file is no whole checkpoint of a family that we have; the message says what it is.
     """
     state = _named_tensors(_read(path), path)
-    state = _without_prefixes(state)
-    known = format_of(state)
-    if known is None:
-        raise WesamError(f"{path}: {_what(state)}")
+    state = {_without_marks(name): tensor for name, tensor in state.items()}
+    found = find_format(state)
+    other = look_alike(state) or (None if found else other_model(state))
+    if other is not None:
+        raise WesamError(f"{path}: these are weights of {other}; {_READ}")
+    if found is None:
+        raise WesamError(
+            f"{path}: expected an original SAM checkpoint with tensor image_encoder.patch_embed.proj.weight, got "
+            f"{len(state)} tensors: {', '.join(sorted(state)[:3])} ...; {_READ}"
+        )
+    state = _of_the_model(state, found, path)
     for name, tensor in state.items():
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
             raise WesamError(
                 f"{path}: tensor {name}: expected finite weights, got NaN or infinity; its training diverged"
             )
     try:
-        return known.read(state)
+        return found.format.read(found.format.renamed(state) if found.own else state)
     except WesamError as error:
         raise WesamError(f"{path}: {error}") from error
 
@@ -64,7 +65,9 @@ def _read(path: Path) -> Any:
     if start.lstrip()[:1] == b"<":
         raise WesamError(f"{path}: this is a web page, not weights: the download went wrong")
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # torch's, of pickles that it then reads or refuses
+            return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # unpickling a foreign file can raise any kind; torch's words advise to run its code
         raise WesamError(
             f"{path}: expected an original SAM checkpoint (a .pth that holds tensors only), got a file that "
@@ -92,22 +95,28 @@ def _named_tensors(content: Any, path: Path) -> dict[str, Tensor]:
     raise WesamError(f"{path}: expected an original SAM checkpoint (tensors by name), got {kind}")
 
 
-def _without_prefixes(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Takes off what stands before every name of the model, in whatever order it was put there."""
-    while True:
-        prefix = next((one for one in _PREFIXES if sum(name.startswith(one) for name in state) * 2 > len(state)), None)
-        if prefix is None:
-            # torch.compile of a part puts its mark within the name.
-            return {name.replace("._orig_mod.", "."): tensor for name, tensor in state.items()}
-        state = {name.removeprefix(prefix): tensor for name, tensor in state.items()}
+def _without_marks(name: str) -> str:
+    while (shorter := _MARKS.sub(r"\1", name)) != name:
+        name = shorter
+    return name
 
 
-def _what(state: Mapping[str, Tensor]) -> str:
-    """What weights of no family of ours are."""
-    other = next((what for start, what in _OTHERS.items() if any(name.startswith(start) for name in state)), None)
-    if other is not None:
-        return f"these are weights of {other}, which wesam does not read"
-    return (
-        f"expected an original SAM checkpoint with tensor image_encoder.patch_embed.proj.weight, got {len(state)} "
-        f"tensors: {', '.join(sorted(state)[:3])} ..."
-    )
+def _of_the_model(state: Mapping[str, Tensor], found: Found, path: Path) -> dict[str, Tensor]:
+    """The model's tensors, without what training code puts before their names, in whatever order.
+
+    Raises:
+        WesamError: if there are several models.
+    """
+    if len(found.prefixes) > 1:
+        listed = ", ".join(repr(prefix) for prefix in found.prefixes)
+        raise WesamError(f"{path}: expected one model, got several, under the prefixes {listed}: save one of them")
+    prefix = found.prefixes[0]
+    beside = sorted(name for name in state if not name.startswith(prefix))
+    if beside:
+        warnings.warn(
+            f"{path}: left out {len(beside)} tensors that are not the model's (under {prefix!r}): "
+            f"{', '.join(beside[:3])}{' ...' if beside[3:] else ''}",
+            WesamWarning,
+            stacklevel=3,
+        )
+    return {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}

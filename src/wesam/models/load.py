@@ -1,4 +1,4 @@
-"""From what a user names (bundled model, folder, original `.pth`, hub id) to a segmenter."""
+"""From what a user names (bundled model, folder, publisher's file, hub id) to a segmenter."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def load_source(
     """Loads a promptable segmentation model without an adapter. Its weights are float32.
 
     Args:
-        model: a path that exists wins: a folder in transformers' format or an original SAM `.pth`. Else the
+        model: a path that exists wins: a folder in transformers' format or a publisher's `.pth` or `.pt`. Else the
             name of a bundled model ("wesam-tiny"), or a hub id ("facebook/sam-vit-base").
         device: "auto" (an accelerator where there is one), "cpu", "cuda", "cuda:1", "mps".
         precision: what it computes in. "auto" is bf16 on a GPU (fp16 where it knows no bf16), else fp32.
@@ -50,7 +50,7 @@ def _read(model: str | Path) -> tuple[nn.Module, _Processor]:
         return load_checkpoint_file(path), {}
     if path.is_dir():
         return _from_transformers(str(path), local=True)
-    ways = "a folder in transformers' format, an original SAM .pth, a bundled name, or a hub id like owner/name"
+    ways = "a folder in transformers' format, a publisher's .pth or .pt, a bundled name, or a hub id like owner/name"
     if isinstance(model, Path) or path.suffix in (".pth", ".pt") or model.startswith((".", "/", "~")):
         raise WesamError(f"model {model}: no such file or folder; expected {ways}")
     if "/" not in model:
@@ -65,7 +65,7 @@ def _read(model: str | Path) -> tuple[nn.Module, _Processor]:
         reason = str(error).strip().splitlines()[0]
         raise WesamError(
             f"model {model}: no such path, and the hub gave no such model ({reason}); expected {ways}. "
-            f"Without a network, download the model elsewhere and give its folder or .pth"
+            f"Without a network, download the model elsewhere and give its folder or file"
         ) from error
 
 

@@ -72,7 +72,7 @@ class RunConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    model: str = Field(description="hub id, Transformers folder, original .pth, or a bundled model's name")
+    model: str = Field(description="hub id, Transformers folder, publisher's .pth or .pt, or a bundled model's name")
     images: Path = Field(description="folder of images")
     labels: Path | None = Field(
         default=None,
