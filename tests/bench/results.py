@@ -6,7 +6,22 @@ from typing import Any
 
 import numpy as np
 
-from wesam.bench.result import Result, Score, Selected, Trained
+from wesam.bench.result import Last, Result, Score, Selected, Trained
+
+
+def trained(count: int, labels: int = 60) -> Trained:
+    """What a run of ten steps changed."""
+    learns = bool(count)
+    return Trained(
+        count=count,
+        names=["a"] * learns,
+        steps=10 * learns,
+        learning_rate=1e-4 * learns,
+        images=20 * learns,
+        labels=labels * learns,
+        settings={},
+        identity="x",
+    )
 
 
 def made_up(method: str, miou: float, *, dataset: str = "smear", seed: int = 0, **changes: Any) -> Result:
@@ -22,20 +37,21 @@ def made_up(method: str, miou: float, *, dataset: str = "smear", seed: int = 0, 
         "model": "m",
         "prompt": "box",
         "seed": seed,
-        "steps": 10 * learns,
-        "learning_rate": 1e-4 * learns,
-        "settings": {},
-        "train_images": 20,
-        "test_images": 10,
-        "labels": 60,
-        "last": Score(step=10 * learns, **score),
+        "last": Last(step=10 * learns, **score),
         "selected": Selected(step=5 * learns, rule="best-healthy" if learns else "none", **score),
-        "others": {},
-        "curve": [],
-        "trained": Trained(count=2000 * learns, names=["a"] * learns),
+        "trained": trained(2000 * learns),
         "minutes": 1.5 * learns,
         "peak_mb": 100.0,
         "commit": "abc",
-        "of": "x",
     }
     return Result(**{**values, **changes})
+
+
+def with_selected(result: Result, **changes: Any) -> Result:
+    """The cell with other scores at its selected step."""
+    return result.model_copy(update={"selected": result.selected.model_copy(update=changes)})
+
+
+def with_curve(result: Result, curve: list[Score]) -> Result:
+    """The cell with scores of steps on the way."""
+    return result.model_copy(update={"last": result.last.model_copy(update={"curve": curve})})

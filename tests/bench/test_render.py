@@ -9,10 +9,12 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests.bench.results import made_up
+from tests.bench.results import made_up, trained, with_curve, with_selected
 from wesam.bench import svg
+from wesam.bench.grid import labelling_curves
 from wesam.bench.render import as_csv, as_html, as_latex, as_markdown, write_pages
-from wesam.bench.result import Score, read_results
+from wesam.bench.result import Found, Result, Score, read_results
+from wesam.bench.tables import TABLES
 
 RESULTS = [
     made_up(method, miou + 0.01 * seed, seed=seed)
@@ -44,8 +46,43 @@ def test_prompts_are_crossed() -> None:
         prompt: Score(step=5, miou=0.5 + 0.1 * number, dice=0, boundary_iou=0, images=[0.5])
         for number, prompt in enumerate(("box", "point", "click", "mask"))
     }
-    text = as_markdown([made_up("ours", 0.8, dataset="natural", others=others)])
+    text = as_markdown([with_selected(made_up("ours", 0.8, dataset="natural"), others=others)])
     assert "| ours: box | 50.0 | 60.0 | 70.0 | 80.0 |" in text
+
+
+def test_dice_and_boundary_iou_stand_beside() -> None:
+    assert "| wesam | 80.5 | 50.0 |" in as_markdown(RESULTS)
+
+
+def test_what_is_found_without_a_prompt() -> None:
+    found = Found(ap=0.25, ap50=0.5, recall=0.4, masks=7)
+    text = as_markdown([with_selected(made_up("ours", 0.8, dataset="natural"), automatic=found)])
+    assert "| natural, AP | natural, AP50 | natural, recall |" in text
+    assert "| ours | 25.0 | 50.0 | 40.0 |" in text
+
+
+def test_labelling_is_drawn_in_minutes() -> None:
+    rows = {"direct": (0.7, 0), "ours, 5 images": (0.75, 15), "ours": (0.8, 60)}
+    results = [
+        made_up(name, miou, dataset="natural", trained=trained(2000 * bool(labels), labels))
+        for name, (miou, labels) in rows.items()
+    ]
+    assert "natural: mIoU against minutes of labelling" in as_html(results)
+    curves = labelling_curves(TABLES["images"], results)["natural"]["box prompts"]
+    assert curves == [(0.0, pytest.approx(70)), (1.75, pytest.approx(75)), (7.0, pytest.approx(80))]
+
+
+def test_a_result_has_the_fields_that_pages_are_made_of() -> None:
+    fields = "method dataset version model prompt seed last selected trained minutes peak_mb commit"
+    assert list(Result.model_fields) == fields.split()
+
+
+def test_pictures_are_shown_where_there_are_some(tmp_path: Path) -> None:
+    picture = tmp_path / "figures" / "cells" / "smear" / "box" / "ours-seed0" / "01_a.png"
+    picture.parent.mkdir(parents=True)
+    picture.touch()
+    write_pages(RESULTS, tmp_path)
+    assert 'alt="smear / box / ours-seed0"' in (tmp_path / "index.html").read_text()
 
 
 def test_costs_are_listed() -> None:
@@ -66,7 +103,7 @@ def test_csv_has_a_line_a_cell() -> None:
 
 def test_html_shows_the_gap_and_curves() -> None:
     curve = [Score(step=step, miou=0.7 + step / 1000, dice=0, boundary_iou=0, images=[]) for step in (0, 50, 100)]
-    text = as_html([*RESULTS, made_up("ours", 0.8, dataset="natural", curve=curve)])
+    text = as_html([*RESULTS, with_curve(made_up("ours", 0.8, dataset="natural"), curve)])
     assert "percent of the gap to supervised closed" in text
     assert "mIoU against steps" in text
     for plot in text.split("<svg")[1:]:

@@ -65,9 +65,9 @@ def test_direct_and_a_method_that_learns(bench: Bench) -> None:
     assert ours.trained.count > 0
     assert ours.last.step == 2
     assert ours.selected.rule == "best-healthy"
-    assert [score.step for score in ours.curve] == [0, 1, 2]
-    assert ours.curve[0].images == direct.last.images  # the source model is a candidate
-    assert ours.others["box"].miou == ours.selected.miou
+    assert [score.step for score in ours.last.curve] == [0, 1, 2]
+    assert ours.last.curve[0].images == direct.last.images  # the source model is a candidate
+    assert ours.selected.others["box"].miou == ours.selected.miou
     assert ours.peak_mb > 0
     assert not (bench.out / "work" / cells[1].key).exists()
     assert len(read_results(bench.out / "results")) == 2

@@ -25,7 +25,7 @@ from wesam.updates.load import attach_adapter
 from wesam.updates.update import merged_model
 
 #: A family without what the kind changes.
-NOT_THERE = {(kind, "edgetam") for kind in ("lora-qv", "prompt-tokens")}
+NOT_THERE = {("lora-qv", "edgetam")}
 
 
 def product() -> list[object]:

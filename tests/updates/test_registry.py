@@ -137,3 +137,23 @@ def test_prompt_tokens_are_vectors_on_what_enters_each_block(family: str, blocks
             assert all(map(torch.equal, before[:number], after[:number]))
             torch.testing.assert_close(after[number], before[number] + 2.0)
     assert len(update.parameters()) == len(blocks)
+
+
+def test_prompt_tokens_of_a_convolutional_encoder_are_added_to_cells() -> None:
+    segmenter = tiny_segmenter(family="edgetam")
+    update = add_update(segmenter, settings_of("prompt-tokens"), seed=0)
+    backbone = segmenter.network.vision_encoder.backbone.timm_model
+    blocks = [block for stage in backbone.blocks for block in stage]
+    size = segmenter.input_size
+    entered: list[torch.Tensor] = []
+    for block in blocks[1:]:
+        block.register_forward_pre_hook(lambda _, arguments: entered.append(arguments[0].detach().clone()))
+    with torch.no_grad():
+        segmenter.encode(torch.zeros(1, 3, size, size))
+        before = list(entered)
+        update.parameters()[1].add_(2.0)
+        segmenter.encode(torch.zeros(1, 3, size, size))
+    after = entered[len(before) :]
+    assert torch.equal(after[0], before[0])
+    torch.testing.assert_close(after[1], before[1] + 2.0)
+    assert len(update.parameters()) == len(blocks) - 1

@@ -28,6 +28,7 @@ class Arm:
         learns: whether it learns at all.
         labelled: whether it has labels; without, the source model finds prompts on the training images.
         prompts: kinds of prompts that it is made for; () for all.
+        pictured: whether its masks on a test image are drawn.
     """
 
     name: str
@@ -42,11 +43,13 @@ class Arm:
     learns: bool = True
     labelled: bool = True
     prompts: tuple[str, ...] = ()
+    pictured: bool = False
 
     def variant(self, name: str, settings: Mapping[str, Any] | None = None, **changes: Any) -> Arm:
         """This row with further settings, under another name and with this one's learning rate."""
         merged = merge(self.settings, settings or {})
-        return replace(self, name=name, base=self.base or self.name, settings=merged, **changes)
+        own = {"pictured": False, **changes}
+        return replace(self, name=name, base=self.base or self.name, settings=merged, **own)
 
     def overrides(self) -> list[str]:
         """The settings as `--set` takes them."""

@@ -26,6 +26,7 @@ class Cell:
         seed: of prompts, order and views.
         others: prompts that are scored beside it.
         curve: whether every step that was measured on the way is scored.
+        automatic: whether it is scored too what is found without any prompt.
     """
 
     arm: Arm
@@ -34,11 +35,18 @@ class Cell:
     seed: int
     others: tuple[ScoredPrompt, ...] = ()
     curve: bool = False
+    automatic: bool = False
+
+    @property
+    def pictured(self) -> bool:
+        """Whether masks before and after are drawn beside the truth."""
+        plain = not (self.curve or self.others or self.automatic)
+        return self.arm.pictured and plain and self.seed == 0
 
     @property
     def key(self) -> str:
         """A path for its files, without suffix; cells that tables share have one file."""
-        kind = "curves" if self.curve else "crossed" if self.others else "cells"
+        kind = "curves" if self.curve else "crossed" if self.others else "found" if self.automatic else "cells"
         words = (kind, self.dataset, self.prompt, f"{self.arm.name}-seed{self.seed}")
         return "/".join(_WORDS.sub("-", word) for word in words)
 
@@ -72,7 +80,7 @@ def cells_of(
     asked = tuple(prompts) or (table.quick_prompts if plan.quick else table.prompts)
     arms = [arm for arm in table.arms if not methods or arm.name in methods or not arm.learns]
     cells = [
-        Cell(arm, dataset, prompt, seed, table.others, table.curve)
+        Cell(arm, dataset, prompt, seed, table.others, table.curve, table.automatic)
         for prompt in asked
         for seed in plan.seeds_of(prompt)
         for dataset in named

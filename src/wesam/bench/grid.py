@@ -60,17 +60,21 @@ class Grid:
 def grids_of(table: Table, results: Sequence[Result]) -> list[Grid]:
     """All that a table shows of the results there are; none where there are none."""
     own = [result for result in results if _belongs(table, result)]
-    grids = [grid for prompt in table.prompts if (grid := _scores(table, own, prompt)) is not None]
+    grids = [
+        grid for prompt in table.prompts for grid in (_scores(table, own, prompt), _beside(table, own, prompt)) if grid
+    ]
     if table.others:
         grids = [grid for dataset in _datasets(own) if (grid := _crossed(table, own, dataset)) is not None]
-    grids += [grid for grid in (_costs(table, own),) if grid is not None]
+    grids += [grid for grid in (_found(table, own), _costs(table, own)) if grid is not None]
     return grids
 
 
 def _belongs(table: Table, result: Result) -> bool:
     if result.method not in {arm.name for arm in table.arms}:
         return False
-    if bool(result.others) != bool(table.others) or bool(result.curve) != (table.curve and result.method != DIRECT):
+    if bool(result.selected.others) != bool(table.others) or (result.selected.automatic is not None) != table.automatic:
+        return False
+    if bool(result.last.curve) != (table.curve and result.method != DIRECT):
         return False
     generated_elsewhere = {*table.datasets, *table.real}
     known = result.dataset in generated_elsewhere
@@ -106,6 +110,70 @@ def _scores(table: Table, results: Sequence[Result], prompt: str) -> Grid | None
         f"over images)"
     )
     return Grid(f"{table.title}: {prompt} prompts", tuple(datasets), tuple(rows), note=note)
+
+
+def _beside(table: Table, results: Sequence[Result], prompt: str) -> Grid | None:
+    """Dice and boundary IoU, which say the same in other units, and how well outlines are met."""
+    of_prompt = [result for result in results if result.prompt == prompt]
+    datasets = _datasets(of_prompt)
+    rows = []
+    for arm in table.arms:
+        entries: list[Entry | None] = []
+        for dataset in datasets:
+            own = [result.selected for result in of_rows(of_prompt, dataset, prompt, arm.name)]
+            entries.append(_mean([score.dice for score in own]))
+            entries.append(_mean([score.boundary_iou for score in own if score.boundary_iou is not None]))
+        if any(entries):
+            rows.append((arm.name, tuple(entries)))
+    columns = tuple(f"{dataset}, {metric}" for dataset in datasets for metric in ("Dice", "boundary IoU"))
+    note = "in percent at the selected step, mean over seeds"
+    return (
+        Grid(f"{table.title}: {prompt} prompts, Dice and boundary IoU", columns, tuple(rows), note=note)
+        if rows
+        else None
+    )
+
+
+def _found(table: Table, results: Sequence[Result]) -> Grid | None:
+    """What is found without any prompt."""
+    with_found = [result for result in results if result.selected.automatic is not None]
+    datasets = _datasets(with_found)
+    rows = []
+    for arm in table.arms:
+        entries: list[Entry | None] = []
+        for dataset in datasets:
+            own = [r.selected.automatic for r in with_found if (r.method, r.dataset) == (arm.name, dataset)]
+            for metric in ("ap", "ap50", "recall"):
+                entries.append(_mean([getattr(found, metric) for found in own if found is not None]))
+        if any(entries):
+            rows.append((arm.name, tuple(entries)))
+    columns = tuple(f"{dataset}, {metric}" for dataset in datasets for metric in ("AP", "AP50", "recall"))
+    note = (
+        "COCO's average precision and recall (IoUs of 0.5 to 0.95, without classes) in percent at the selected step, "
+        "of masks that a grid of 16 x 16 points finds"
+    )
+    return Grid(f"{table.title}: average precision", columns, tuple(rows), note=note) if rows else None
+
+
+def _mean(values: Sequence[float]) -> Entry | None:
+    """In percent."""
+    return Entry(100 * statistics.mean(values)) if values else None
+
+
+def labelling_curves(table: Table, results: Sequence[Result]) -> dict[str, dict[str, list[tuple[float, float]]]]:
+    """By data set and kind of prompt: minutes of labelling against mIoU in percent, from the source model at 0 on."""
+    found: dict[str, dict[str, list[tuple[float, float]]]] = {}
+    own = [result for result in results if _belongs(table, result)]
+    for dataset, prompt in dict.fromkeys((result.dataset, result.prompt) for result in own):
+        points = []
+        for arm in table.arms:
+            rows = of_rows(own, dataset, prompt, arm.name)
+            if rows:
+                minutes = statistics.mean(_labelling(row) for row in rows)
+                points.append((minutes, 100 * statistics.mean(row.selected.miou for row in rows)))
+        if len(points) > 1:
+            found.setdefault(dataset, {})[f"{prompt} prompts"] = sorted(points)
+    return found
 
 
 def _entry(results: Sequence[Result], dataset: str, prompt: str, method: str) -> Entry | None:
@@ -158,7 +226,7 @@ def _crossed(table: Table, results: Sequence[Result], dataset: str) -> Grid | No
                 continue
             entries = []
             for test in table.others:
-                scores = [100 * result.others[test].miou for result in found]
+                scores = [100 * result.selected.others[test].miou for result in found]
                 spread = statistics.stdev(scores) if len(scores) > 1 else None
                 entries.append(Entry(statistics.mean(scores), spread))
             rows.append((arm.name if arm.name == DIRECT else f"{arm.name}: {prompt}", tuple(entries)))
@@ -175,7 +243,7 @@ def _costs(table: Table, results: Sequence[Result]) -> Grid | None:
                 statistics.mean(result.trained.count for result in own) / 1000,
                 statistics.mean(result.minutes for result in own),
                 max(result.peak_mb for result in own),
-                statistics.mean(result.learning_rate for result in own) * 1e4,
+                statistics.mean(result.trained.learning_rate for result in own) * 1e4,
                 statistics.mean(_labelling(result) for result in own),
             )
             rows.append((arm.name, tuple(Entry(value) for value in values)))
@@ -186,4 +254,4 @@ def _costs(table: Table, results: Sequence[Result]) -> Grid | None:
 
 def _labelling(result: Result) -> float:
     seconds = SECONDS.get(result.prompt, 10 * SECONDS["click"])  # 5 + 5 points
-    return result.labels * seconds / 60
+    return result.trained.labels * seconds / 60

@@ -13,8 +13,8 @@ def _method(name: str, **settings: Any) -> Mapping[str, Any]:
 
 
 DIRECT = Arm("direct", settings=_method("direct"), learns=False)
-WESAM = Arm("wesam", preset="paper")
-OURS = Arm("ours")
+WESAM = Arm("wesam", preset="paper", pictured=True)
+OURS = Arm("ours", pictured=True)
 SUPERVISED = Arm("supervised", settings=_method("supervised"), masks=True)
 ALL_STUDENT_PROMPTS = OURS.variant(
     "ours, all student prompts",
@@ -51,6 +51,9 @@ def _losses(anchor: float, contrast: float) -> Mapping[str, Any]:
 _SELF_TRAINING = WESAM.variant("self-training alone", _losses(0, 0))
 _ANCHORED = WESAM.variant("self-training + anchor", _losses(1, 0))
 
+_WESAM_UNLABELLED = WESAM.variant("wesam without labels", labelled=False)
+_OURS_UNLABELLED = OURS.variant("ours without labels", labelled=False)
+
 #: Table 7.
 LOSSES = (
     DIRECT,
@@ -58,9 +61,9 @@ LOSSES = (
     _ANCHORED,
     WESAM.variant("self-training + contrast", _losses(0, 1)),
     WESAM,
-    WESAM.variant("wesam without labels", labelled=False),
+    _WESAM_UNLABELLED,
     OURS,
-    OURS.variant("ours without labels", labelled=False),
+    _OURS_UNLABELLED,
     PROJECTION,
 )
 
@@ -68,6 +71,10 @@ LOSSES = (
 CURVES = tuple(
     arm.variant(arm.name, length=10.0) if arm.learns else arm for arm in (DIRECT, _SELF_TRAINING, _ANCHORED, OURS)
 )
+
+
+#: Scored by what is found without any prompt.
+AUTOMATIC = (DIRECT, _WESAM_UNLABELLED, _OURS_UNLABELLED, OURS, SUPERVISED)
 
 
 def _update(name: str, kind: str, **settings: Any) -> Arm:

@@ -12,7 +12,7 @@ from pathlib import Path
 from wesam import markdown
 from wesam.atomic import replaced_file
 from wesam.bench import svg
-from wesam.bench.grid import DIRECT, Entry, Grid, grids_of
+from wesam.bench.grid import DIRECT, Entry, Grid, grids_of, labelling_curves
 from wesam.bench.result import Result, Score, of_rows
 from wesam.bench.tables import SUPERVISED_ROW, TABLES
 
@@ -20,17 +20,21 @@ _MARKS = {"better": "▲", "worse": "▼"}
 _STYLE = (
     "body{font-family:sans-serif;max-width:60em;margin:2em auto;padding:0 1em}table{border-collapse:collapse}"
     "td,th{padding:.2em .7em;text-align:right;border-bottom:1px solid #ddd}td:first-child,th:first-child"
-    "{text-align:left}p{color:#555}"
+    "{text-align:left}p{color:#555}img{max-width:100%}figure{margin:1em 0}"
 )
 
 
 def write_pages(results: Sequence[Result], out: Path) -> list[Path]:
-    """Writes `tables.md`, `tables.tex`, `results.csv` and `index.html` from results and from nothing else."""
+    """Writes `tables.md`, `tables.tex`, `results.csv` and `index.html` from results and from nothing else.
+
+    The last shows the pictures that lie in `out` beside the results, too.
+    """
+    pictures = [path.relative_to(out).as_posix() for path in sorted(out.glob("figures/**/*.png"))]
     pages = {
         "tables.md": as_markdown(results),
         "tables.tex": as_latex(results),
         "results.csv": as_csv(results),
-        "index.html": as_html(results),
+        "index.html": as_html(results, pictures),
     }
     written = []
     for name, text in pages.items():
@@ -89,19 +93,21 @@ def as_csv(results: Sequence[Result]) -> str:
     file = io.StringIO()
     table = csv.writer(file, lineterminator="\n")
     metrics = ("step", "miou", "dice", "boundary_iou")
-    head = ("dataset", "version", "model", "prompt", "method", "seed", "steps", "learning_rate", "train_images")
+    head = ("dataset", "version", "model", "prompt", "method", "seed")
+    trained = ("steps", "learning_rate", "images", "labels", "count")
     scores = (f"{which}_{metric}" for which in ("last", "selected") for metric in metrics)
-    table.writerow([*head, *scores, "rule", "trained", "minutes", "peak_mb", "commit"])
+    table.writerow([*head, *scores, "rule", *(f"trained_{name}" for name in trained), "minutes", "peak_mb", "commit"])
     for result in results:
         own = [getattr(result, name) for name in head]
         values = [getattr(score, metric) for score in (result.last, result.selected) for metric in metrics]
-        rest = (result.selected.rule, result.trained.count, result.minutes, result.peak_mb, result.commit)
-        table.writerow([*own, *values, *rest])
+        learned = [getattr(result.trained, name) for name in trained]
+        rest = (result.minutes, result.peak_mb, result.commit)
+        table.writerow([*own, *values, result.selected.rule, *learned, *rest])
     return file.getvalue()
 
 
-def as_html(results: Sequence[Result]) -> str:
-    """One page with all tables and plots, that needs no other file."""
+def as_html(results: Sequence[Result], pictures: Sequence[str] = ()) -> str:
+    """One page with all tables and plots; it needs no other file than the pictures, given by their addresses."""
     parts = [f"<p>{escape(_provenance(results))}</p>"]
     for table in TABLES.values():
         grids = grids_of(table, results)
@@ -109,9 +115,18 @@ def as_html(results: Sequence[Result]) -> str:
             parts.append(f"<h2>Table {escape(table.key)}: {escape(table.title)}</h2>")
             parts += [_html(grid) for grid in grids]
     parts.append("<h2>Figures</h2>")
-    parts += [plot for plot in (*_gaps(results), *_curves(results)) if plot]
+    parts += [plot for plot in (*_gaps(results), *_curves(results), *_labelling(results)) if plot]
+    if pictures:
+        parts.append("<h2>Prompt, source model, adapted, truth</h2>")
+        parts += [_picture(path) for path in pictures]
     head = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>wesam bench</title><style>{_STYLE}</style>'
     return f"{head}<h1>wesam bench</h1>{''.join(parts)}</html>\n"
+
+
+def _picture(path: str) -> str:
+    what = " / ".join(path.split("/")[2:-1])  # data set, prompt, row and seed
+    image = f'<img src="{escape(path, quote=True)}" alt="{escape(what, quote=True)}">'
+    return f"<figure>{image}<figcaption>{escape(what)}</figcaption></figure>"
 
 
 def _html(grid: Grid) -> str:
@@ -127,7 +142,7 @@ def _gaps(results: Sequence[Result]) -> list[str]:
     """How much of the way from Direct to Supervised each method goes, a plot for each data set and prompt."""
     plots = []
     for dataset, prompt in dict.fromkeys((result.dataset, result.prompt) for result in results):
-        own = [r for r in results if (r.dataset, r.prompt) == (dataset, prompt) and not (r.curve or r.others)]
+        own = [r for r in results if (r.dataset, r.prompt) == (dataset, prompt) and _is_plain(r)]
         means = {}
         for method in dict.fromkeys(result.method for result in own):
             means[method] = statistics.mean(r.selected.miou for r in of_rows(own, dataset, prompt, method))
@@ -143,17 +158,29 @@ def _gaps(results: Sequence[Result]) -> list[str]:
     return plots
 
 
+def _is_plain(result: Result) -> bool:
+    return not (result.last.curve or result.selected.others or result.selected.automatic)
+
+
 def _curves(results: Sequence[Result]) -> list[str]:
     plots = []
-    with_curve = [result for result in results if result.curve]
+    with_curve = [result for result in results if result.last.curve]
     for dataset, prompt in dict.fromkeys((result.dataset, result.prompt) for result in with_curve):
         curves: dict[str, list[tuple[float, float]]] = {}
         for method in dict.fromkeys(result.method for result in with_curve):
             found = of_rows(with_curve, dataset, prompt, method)
             if found:
-                curves[method] = _mean_curve([result.curve for result in found])
+                curves[method] = _mean_curve([result.last.curve for result in found])
         plots.append(svg.lines(f"{dataset}, {prompt}: mIoU against steps", curves))
     return plots
+
+
+def _labelling(results: Sequence[Result]) -> list[str]:
+    curves = labelling_curves(TABLES["images"], results)
+    return [
+        svg.lines(f"{dataset}: mIoU against minutes of labelling", by_prompt, "min")
+        for dataset, by_prompt in curves.items()
+    ]
 
 
 def _mean_curve(curves: Sequence[Sequence[Score]]) -> list[tuple[float, float]]:

@@ -17,6 +17,21 @@ class _Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class Found(_Record):
+    """What a model finds without any prompt (`evaluation.average_precision`), in [0, 1].
+
+    Attributes:
+        ap, ap50: average precision over IoUs of 0.5 to 0.95, and at 0.5.
+        recall: mean over the same IoUs of the fraction of objects that are found.
+        masks: how many there were.
+    """
+
+    ap: float
+    ap50: float
+    recall: float
+    masks: int
+
+
 class Score(_Record):
     """Masks of one adapter against the true ones, in [0, 1].
 
@@ -33,17 +48,49 @@ class Score(_Record):
     images: list[float]
 
 
+class Last(Score):
+    """The score of the last step.
+
+    Attributes:
+        curve: scores of the steps that were measured on the way, where the table asks for them.
+    """
+
+    curve: list[Score] = []
+
+
 class Selected(Score):
-    """The score of the step that a rule chose without masks."""
+    """The score of the step that a rule chose without masks.
+
+    Attributes:
+        rule: its name; "none" for Direct.
+        others: scores with other prompts than the run's own, by prompt, where the table asks for them.
+        automatic: what is found without any prompt, where the table asks for it.
+    """
 
     rule: str
+    others: dict[str, Score] = {}
+    automatic: Found | None = None
 
 
 class Trained(_Record):
-    """What the method changed: how many weights, and the names of their tensors."""
+    """What the method changed, from what, and how. Count 0, and nothing else, for Direct.
+
+    Attributes:
+        count, names: how many weights, and the names of their tensors.
+        steps, learning_rate: of the run.
+        images, labels: how many images there were, with how many labelled objects.
+        settings: what the method's row changes of the defaults.
+        identity: hash of all that decides the numbers of the cell.
+    """
 
     count: int
     names: list[str]
+    steps: int
+    learning_rate: float
+    images: int
+    labels: int
+    settings: dict[str, Any]
+    identity: str
 
 
 class Result(_Record):
@@ -55,18 +102,11 @@ class Result(_Record):
         model: the source model.
         prompt: of training and test.
         seed: of prompts, order and views.
-        steps, learning_rate: of the run.
-        settings: what the method's row changes of the defaults.
-        train_images, test_images: how many there were.
-        labels: how many labelled objects it learned from.
         last, selected: scores of the last step, and of the one that the rule chose.
-        others: scores of the selected step with other prompts than the run's own, by prompt.
-        curve: scores of the steps that were measured on the way, where the table asks for them.
-        trained: what was changed; nothing for Direct.
+        trained: what was changed, and by what.
         minutes: of adaptation, without scoring.
         peak_mb: most memory that the process held meanwhile, on an accelerator that of the device.
         commit: of the code.
-        of: hash of all that decides the numbers above.
     """
 
     method: str
@@ -75,21 +115,12 @@ class Result(_Record):
     model: str
     prompt: str
     seed: int
-    steps: int
-    learning_rate: float
-    settings: dict[str, Any]
-    train_images: int
-    test_images: int
-    labels: int
-    last: Score
+    last: Last
     selected: Selected
-    others: dict[str, Score]
-    curve: list[Score]
     trained: Trained
     minutes: float
     peak_mb: float
     commit: str
-    of: str
 
     def write(self, path: Path) -> None:
         """Whole or not at all."""

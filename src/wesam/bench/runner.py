@@ -20,12 +20,13 @@ from wesam.bench.cells import Cell
 from wesam.bench.gate import check_gate
 from wesam.bench.peak import peak_memory
 from wesam.bench.plan import Plan
-from wesam.bench.result import Result, Score, Selected, Trained, read_result
-from wesam.bench.score import LABELS, score
+from wesam.bench.result import Found, Last, Result, Score, Selected, Trained, read_result
+from wesam.bench.score import LABELS, found, score
 from wesam.bench.target import Target, open_target
 from wesam.bench.unlabelled import found_labels
 from wesam.errors import WesamError
 from wesam.evaluation.ground_truth import ScoredPrompt
+from wesam.evaluation.previews import pick_samples, write_scored_previews
 from wesam.health.candidates import CandidateFolder
 from wesam.labels.write_coco import write_coco
 from wesam.prompts.simulated_set import SimulationSettings, simulate_set
@@ -35,6 +36,7 @@ from wesam.types import Sample
 from wesam.updates.load import load_segmenter
 from wesam.updates.update import update_of
 
+FIGURES = "figures"  # folder of pictures beside the results
 RULE = "best-healthy"  # of every row that learns: see `health.selection`
 
 Tell = Callable[[str], None]
@@ -107,7 +109,7 @@ def _kept(path: Path, identity: str) -> Result | None:
     if not path.exists():
         return None
     result = read_result(path)
-    if result.of != identity:
+    if result.trained.identity != identity:
         raise WesamError(
             f"{path}: made with another model, other images or other settings; give another --out, or delete it"
         )
@@ -123,7 +125,8 @@ def run_cell(bench: Bench, cell: Cell, target: Target, identity: str) -> Result 
             return None
         segmenter = load_segmenter(bench.model, device=bench.device)
         scores = score(segmenter, target.test, prompts, cell.seed, 0)
-        return _result(bench, cell, target, identity, scores, scores, [], "none", {}, 0.0, 0.0)
+        automatic = found(segmenter, target.test) if cell.automatic else None
+        return _result(bench, cell, target, identity, scores, scores, automatic, [], "none", {}, 0.0, 0.0)
     config = cell_config(bench, cell, target, work)
     with peak_memory() as peak:
         done = run(config, resume=(work / "run" / "config.yaml").exists())
@@ -157,11 +160,21 @@ def _scored(
     selection = done.summary["selection"]
     last = scored(steps[-1], prompts)
     selected = last if selection["step"] == steps[-1] else scored(selection["step"], prompts)
+    automatic = None
+    if cell.automatic:
+        update_of(segmenter).load(passed.weights(selection["step"]))
+        automatic = found(segmenter, target.test)
+    if cell.pictured:
+        update_of(segmenter).load(passed.weights(selection["step"]))
+        samples = pick_samples(target.test, 1)
+        write_scored_previews(
+            segmenter, samples, bench.out / FIGURES / cell.key, prompts=(cell.prompt,), seed=cell.seed
+        )
     curve = [scored(step, (cell.prompt,))[cell.prompt] for step in steps] if cell.curve else []
     trained = passed.weights(steps[-1])
     minutes = done.summary["seconds"] / 60
     rule = selection["rule"]
-    return _result(bench, cell, target, identity, last, selected, curve, rule, trained, minutes, peak_mb)
+    return _result(bench, cell, target, identity, last, selected, automatic, curve, rule, trained, minutes, peak_mb)
 
 
 def _result(
@@ -171,12 +184,14 @@ def _result(
     identity: str,
     last: Mapping[ScoredPrompt, Score],
     selected: Mapping[ScoredPrompt, Score],
+    automatic: Found | None,
     curve: list[Score],
     rule: str,
     trained: Mapping[str, Tensor],
     minutes: float,
     peak_mb: float,
 ) -> Result:
+    learned = _train(cell, target) if cell.arm.learns else ()
     return Result(
         method=cell.arm.name,
         dataset=target.name,
@@ -184,21 +199,26 @@ def _result(
         model=bench.model,
         prompt=cell.prompt,
         seed=cell.seed,
-        steps=_steps(bench, cell),
-        learning_rate=_rate(bench, cell),
-        settings={**({"preset": cell.arm.preset} if cell.arm.preset else {}), **cell.arm.settings},
-        train_images=len(_train(cell, target)) if cell.arm.learns else 0,
-        test_images=len(target.test),
-        labels=sum(len(sample.instances) for sample in _train(cell, target)) if cell.arm.learns else 0,
-        last=last[cell.prompt],
-        selected=Selected(rule=rule, **selected[cell.prompt].model_dump()),
-        others={prompt: selected[prompt] for prompt in cell.others},
-        curve=curve,
-        trained=Trained(count=sum(tensor.numel() for tensor in trained.values()), names=list(trained)),
+        last=Last(curve=curve, **last[cell.prompt].model_dump()),
+        selected=Selected(
+            rule=rule,
+            others={prompt: selected[prompt] for prompt in cell.others},
+            automatic=automatic,
+            **selected[cell.prompt].model_dump(),
+        ),
+        trained=Trained(
+            count=sum(tensor.numel() for tensor in trained.values()),
+            names=list(trained),
+            steps=_steps(bench, cell),
+            learning_rate=_rate(bench, cell),
+            images=len(learned),
+            labels=sum(len(sample.instances) for sample in learned),
+            settings={**({"preset": cell.arm.preset} if cell.arm.preset else {}), **cell.arm.settings},
+            identity=identity,
+        ),
         minutes=round(minutes, 3),
         peak_mb=round(peak_mb, 1),
         commit=_commit(),
-        of=identity,
     )
 
 

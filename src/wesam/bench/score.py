@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from wesam.bench.result import Score
+from wesam.automatic.settings import AutomaticSettings, GridSettings
+from wesam.bench.result import Found, Score
+from wesam.errors import NothingFoundError
+from wesam.evaluation.average_precision import average_precision
 from wesam.evaluation.evaluate import evaluate
-from wesam.evaluation.ground_truth import ScoredPrompt
+from wesam.evaluation.found import find_objects
+from wesam.evaluation.ground_truth import ScoredPrompt, scorable
 from wesam.evaluation.scores import PromptScores
 from wesam.models.segmenter import Segmenter
 from wesam.prompts.simulated_set import SimulationSettings
@@ -19,6 +23,10 @@ LABELS: dict[ScoredPrompt, SimulationSettings] = {
     "mask": SimulationSettings(kind="mask"),
     "click": SimulationSettings(kind="point", positives=1, negatives=0),
 }
+
+
+# Points a side: SAM's 32 would make this table dearer than all others together.
+_GRID = GridSettings(points_per_side=16)
 
 
 def score(
@@ -45,3 +53,20 @@ def _score(scores: PromptScores, step: int) -> Score:
         boundary_iou=judged.boundary_iou,
         images=[round(image.iou[scores.judged], 6) for image in scores.images],
     )
+
+
+def found(segmenter: Segmenter, samples: Sequence[Sample]) -> Found:
+    """What a segmenter as it is now finds without any prompt: a grid of points, filters, suppression (`automatic`).
+
+    Args:
+        segmenter: with what it has learned.
+        samples: images whose objects all have masks.
+    """
+    truths = [scorable(sample) for sample in samples]
+    try:
+        answered = find_objects(segmenter, truths, AutomaticSettings(grid=_GRID))
+    except NothingFoundError:
+        return Found(ap=0.0, ap50=0.0, recall=0.0, masks=0)
+    scores = {name: iou for name, (iou, _) in answered.scores.items()}
+    judged = average_precision(answered.samples, scores, truths)
+    return Found(ap=judged.ap, ap50=judged.ap50, recall=judged.recall, masks=len(scores))

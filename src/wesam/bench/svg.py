@@ -34,8 +34,8 @@ def bars(title: str, values: Mapping[str, float]) -> str:
     return _picture(height, parts)
 
 
-def lines(title: str, curves: Mapping[str, Sequence[tuple[float, float]]]) -> str:
-    """A line for each name through its (x, y) points; "" without points."""
+def lines(title: str, curves: Mapping[str, Sequence[tuple[float, float]]], unit: str = "steps") -> str:
+    """A line for each name through its (x, y) points, x from 0 on in the unit; "" without points."""
     points = [point for curve in curves.values() for point in curve]
     if not points:
         return ""
@@ -51,7 +51,7 @@ def lines(title: str, curves: Mapping[str, Sequence[tuple[float, float]]]) -> st
         f'<text x="0" y="14" font-weight="bold">{escape(title)}</text>',
         f'<text x="0" y="{_MARGIN + 4}">{high:.1f}</text>',
         f'<text x="0" y="{_MARGIN + tall + 4}">{low:.1f}</text>',
-        f'<text x="{_MARGIN + wide}" y="{_HEIGHT - 14}" text-anchor="end">step {right:g}</text>',
+        f'<text x="{_MARGIN + wide}" y="{_HEIGHT - 14}" text-anchor="end">{right:.4g} {unit}</text>',
     ]
     for number, (name, curve) in enumerate(curves.items()):
         colour = _COLOURS[number % len(_COLOURS)]

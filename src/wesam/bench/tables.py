@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from wesam.bench.arm import Arm
 from wesam.bench.methods import (
     ALL_STUDENT_PROMPTS,
+    AUTOMATIC,
     COMPARED,
     CURVES,
     DIRECT,
@@ -40,6 +41,7 @@ class Table:
         few_only: data sets on which only the rows `few` run.
         few: names of rows.
         curve: whether all measured steps are scored.
+        automatic: whether what is found without any prompt is scored too.
     """
 
     key: str
@@ -53,6 +55,7 @@ class Table:
     few_only: tuple[str, ...] = ()
     few: tuple[str, ...] = FEW
     curve: bool = False
+    automatic: bool = False
 
     @property
     def quick_datasets(self) -> tuple[str, ...]:
@@ -98,6 +101,15 @@ TABLES = {
             _MIXED[:2],
             quick_prompts=("box",),
             others=SCORED_PROMPTS,
+        ),
+        Table(
+            "automatic",
+            "What is found without any prompt",
+            AUTOMATIC,
+            _MIXED[:2],
+            prompts=("box",),
+            quick_prompts=("box",),
+            automatic=True,
         ),
         Table("9", "What is updated", UPDATES, _MIXED[:2], prompts=("box",), quick_prompts=("box",)),
         Table(

@@ -5,7 +5,7 @@ labels, each the mean of those of the 10 nearest samples in a bank of features; 
 tokens of teacher and student, ``+ 0.1`` the same for the prompt tokens, ``+ 1`` diversity of the mean prediction.
 SGD, 5e-3.
 
-Carried over: vectors added at the input of the encoder's global-attention blocks learn, and nothing else. The bank
+Carried over: vectors added to what enters each block of the encoder learn, and nothing else. The bank
 holds the mean feature of each object seen lately and of what was around it; a cell's refined probability is the mean
 of the teacher's and of the share of objects among the 10 bank entries nearest to its feature. The student on the
 strong view learns it; ``+ 0.1`` the cosine distance between the teacher's and the student's mean feature of each

@@ -19,7 +19,10 @@ from wesam.updates.settings import UpdateSettings
 
 
 class PromptTokensSettings(UpdateSettings):
-    """One vector for each attention block of the encoder, added to all tokens that enter it."""
+    """One vector for each block of the encoder, added to all tokens, or cells of a convolutional one, that enter it.
+
+    The first block of a convolutional encoder has none, as its stem ends in what is no sum.
+    """
 
     kind: Literal["prompt-tokens"] = "prompt-tokens"
 

@@ -15,6 +15,10 @@ from wesam.models.features import Features
 from wesam.types import Prompts
 
 _BACKBONE = r"vision_encoder\.backbone\.timm_model"
+# The last norm of a block: its shift is added to what leaves the block and enters the next.
+_LAST_NORM = (
+    rf"{_BACKBONE}\.(blocks\.(0\.\d+\.bn2|[1-9]\d*\.\d+\.bn3)|stages_\d+\.blocks\.\d+\.channel_mixer\.conv2\.bn)"
+)
 # EfficientNet-Lite's blocks, or RepViT's.
 _BLOCK = rf"{_BACKBONE}\.(blocks\.\d+\.\d+|stages_\d+\.blocks\.\d+)"
 
@@ -31,6 +35,7 @@ class EdgeTam:
     targets: Mapping[Target, str] = {
         "linear": rf"{_BLOCK}\.(conv_pwl?|token_mixer\.se\.fc[12]|channel_mixer\.conv[12]\.c)",
         "norms": rf"{_BACKBONE}\.(.*\.)?bn\d?",
+        "tokens": _LAST_NORM,
         "encoder": r"vision_encoder\..*",
         "decoder": r"mask_decoder\..*",
     }
