@@ -37,7 +37,7 @@ class Predictor:
     """SAM's own way to be asked, for every family and with an adapter or without one.
 
     Example:
-        predictor = wesam.Predictor("wesam-tiny", "runs/cells/adapter")
+        predictor = wesam.Predictor("wesam-edge", "runs/cells/adapter")
         masks, scores, _ = predictor.set_image(image).predict(box=[20, 30, 80, 90])
 
     Args:

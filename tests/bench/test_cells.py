@@ -78,6 +78,16 @@ def test_folders_of_data_sets(tmp_path: Path) -> None:
             parse_folders([wrong])
 
 
+def test_rows_on_queries_and_values_fit_a_model_without_attention() -> None:
+    arms = {arm.name: arm for table in TABLES.values() for arm in table.arms if arm.learns}
+    for arm in arms.values():
+        assert '"qv"' not in " ".join(arm.without_attention().overrides())
+    assert "update.target=null" in arms["wesam"].without_attention().overrides()
+    mixed = arms["norms + LoRA"].without_attention().settings["update"]
+    assert mixed["of"] == [{"kind": "norms"}, {"kind": "lora", "target": None}]
+    assert arms["tent"].without_attention() is arms["tent"]
+
+
 def test_every_row_is_a_run_that_can_be_configured(tmp_path: Path) -> None:
     arms = {arm.name: arm for table in TABLES.values() for arm in table.arms if arm.learns}
     for arm in arms.values():

@@ -15,6 +15,7 @@ from wesam.bench.rates import RATES, choose_rates, chosen, read_rates
 from wesam.bench.runner import Bench
 from wesam.errors import WesamError
 from wesam.health.selection import SelectionSettings
+from wesam.models.families import find_family
 from wesam.training.config import RunConfig
 
 
@@ -40,6 +41,7 @@ def test_rates_are_chosen_by_signals_alone_and_kept(tmp_path: Path, monkeypatch:
     target: Any = SimpleNamespace(name="t", version="1", images=tmp_path, train=(), test=())
     monkeypatch.setattr(Bench, "target", lambda *_: target)
     monkeypatch.setattr("wesam.bench.runner.write_coco", lambda *_: None)
+    monkeypatch.setattr(Bench, "family", find_family("sam"))
     bench = Bench("m", tmp_path / "out", QUICK, {})
     choose_rates(bench, [DIRECT, OURS], lambda _: None)
     assert read_rates(bench.out) == {"ours": 2e-3}

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-#: Learning rate of rows for which none was chosen (`rates`).
-DEFAULT_RATE = 5e-4
+from wesam.training.config import PRESETS
 
 
 @dataclass(frozen=True)
@@ -19,7 +18,7 @@ class Arm:
         name: as the tables call it.
         preset: of `training.config`, which the settings go over.
         settings: fields of `RunConfig`, nested.
-        rate: learning rate; None for the one chosen for `base`.
+        rate: learning rate; None for the one chosen for `base` (`rates`), or else that of the model's family.
         base: the row whose learning rate it shares; "" for its own name.
         labels: what the weak labels are like, fields of `SimulationSettings` beside the prompt's kind.
         train_images: how many images are labelled; None for all.
@@ -51,6 +50,13 @@ class Arm:
         own = {"pictured": False, **changes}
         return replace(self, name=name, base=self.base or self.name, settings=merged, **own)
 
+    def without_attention(self) -> Arm:
+        """The row for a model that has no queries and values: LoRA on all its layers in their place."""
+        own = self.settings.get("update", PRESETS[self.preset].get("update") if self.preset else None)
+        if own is None:
+            return self
+        return replace(self, settings={**self.settings, "update": _on_all_layers(own)})
+
     def overrides(self) -> list[str]:
         """The settings as `--set` takes them."""
         return [f"{key}={json.dumps(value)}" for key, value in _flat(self.settings)]
@@ -64,6 +70,13 @@ def merge(lower: Mapping[str, Any], upper: Mapping[str, Any]) -> dict[str, Any]:
         nested = isinstance(below, Mapping) and isinstance(value, Mapping)
         merged[key] = merge(below, value) if nested else value  # type: ignore[arg-type]
     return merged
+
+
+def _on_all_layers(update: Any) -> Any:
+    if isinstance(update, Mapping):
+        changed = {key: _on_all_layers(value) for key, value in update.items()}
+        return {**changed, "target": None} if update.get("target") == "qv" else changed
+    return [_on_all_layers(part) for part in update] if isinstance(update, list) else update
 
 
 def _flat(settings: Mapping[str, Any], above: str = "") -> list[tuple[str, Any]]:

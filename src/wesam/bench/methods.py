@@ -81,17 +81,17 @@ def _update(name: str, kind: str, **settings: Any) -> Arm:
     return OURS.variant(name, {"update": {"kind": kind, **settings}})
 
 
-#: Table 9.
+#: Table 9. Where nothing else is said LoRA is on queries and values, or on all layers of a model that has no attention.
 UPDATES = (
     DIRECT,
-    *(_update(f"LoRA q, v, rank {rank}", "lora", target="qv", rank=rank) for rank in (1, 4, 16, 64)),
-    _update("LoRA all, rank 4", "lora", target="all-linear"),
-    _update("LoRA all, last half of the blocks", "lora", target="all-linear", last=0.5),
+    *(_update(f"LoRA, rank {rank}", "lora", target="qv", rank=rank) for rank in (1, 4, 16, 64)),
+    _update("LoRA on all layers", "lora", target="all-linear"),
+    _update("LoRA on all layers, last half of the blocks", "lora", target="all-linear", last=0.5),
     _update("norms", "norms"),
     _update("decoder", "decoder"),
     _update("full encoder", "encoder"),
     _update("prompt tokens", "prompt-tokens"),
-    _update("norms + LoRA q, v", "mix", of=[{"kind": "norms"}, {"kind": "lora", "target": "qv"}]),
+    _update("norms + LoRA", "mix", of=[{"kind": "norms"}, {"kind": "lora", "target": "qv"}]),
 )
 
 #: Against the number of labelled images.

@@ -8,14 +8,14 @@ import shutil
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from importlib.metadata import version
 from pathlib import Path
 
 from torch import Tensor
 
 from wesam.adaptation import AdaptResult, run
-from wesam.bench.arm import DEFAULT_RATE
+from wesam.bench.arm import Arm
 from wesam.bench.cells import Cell
 from wesam.bench.gate import check_gate
 from wesam.bench.peak import peak_memory
@@ -29,6 +29,7 @@ from wesam.evaluation.ground_truth import ScoredPrompt
 from wesam.evaluation.previews import pick_samples, write_scored_previews
 from wesam.health.candidates import CandidateFolder
 from wesam.labels.write_coco import write_coco
+from wesam.models.family import Family
 from wesam.prompts.simulated_set import SimulationSettings, simulate_set
 from wesam.training.config import PAPER_WARMUP_STEPS, RunConfig, make_config
 from wesam.training.run_folder import RunFolder
@@ -64,6 +65,15 @@ class Bench:
     device: str = "auto"
     processes: int = 1
     main: bool = True
+
+    @cached_property
+    def family(self) -> Family:
+        """Of the model."""
+        return load_segmenter(self.model, device="cpu").family
+
+    def fitted(self, arm: Arm) -> Arm:
+        """The row as the model can take it."""
+        return arm if "attention" in self.family.targets else arm.without_attention()
 
     def result_file(self, cell: Cell) -> Path:
         return self.out / "results" / f"{cell.key}.json"
@@ -213,7 +223,10 @@ def _result(
             learning_rate=_rate(bench, cell),
             images=len(learned),
             labels=sum(len(sample.instances) for sample in learned),
-            settings={**({"preset": cell.arm.preset} if cell.arm.preset else {}), **cell.arm.settings},
+            settings={
+                **({"preset": cell.arm.preset} if cell.arm.preset else {}),
+                **bench.fitted(cell.arm).settings,
+            },
             identity=identity,
         ),
         minutes=round(minutes, 3),
@@ -256,7 +269,7 @@ def cell_config(bench: Bench, cell: Cell, target: Target, work: Path) -> RunConf
         "checkpoint_every": max(100, steps // 10),
         "device": bench.device,
     }
-    return make_config(values, preset=arm.preset, overrides=arm.overrides())
+    return make_config(values, preset=arm.preset, overrides=bench.fitted(arm).overrides())
 
 
 # The kind of label that holds a prompt, where only simulation knows the prompt.
@@ -274,7 +287,7 @@ def _steps(bench: Bench, cell: Cell) -> int:
 def _rate(bench: Bench, cell: Cell) -> float:
     if not cell.arm.learns:
         return 0.0
-    chosen = bench.rates.get(cell.arm.base or cell.arm.name, DEFAULT_RATE)
+    chosen = bench.rates.get(cell.arm.base or cell.arm.name, bench.family.learning_rate)
     return chosen if cell.arm.rate is None else cell.arm.rate
 
 

@@ -31,7 +31,7 @@ def bench(
         list[str] | None, typer.Option("--method", help="Rows to run beside direct; repeatable. Absent: all.")
     ] = None,
     prompt: Annotated[list[str] | None, typer.Option("--prompt", help="box, point, mask, click; repeatable.")] = None,
-    model: Annotated[str, typer.Option("--model", help="As for adapt.", metavar="M")] = "wesam-tiny",
+    model: Annotated[str, typer.Option("--model", help="As for adapt.", metavar="M")] = "wesam-edge",
     cell: Annotated[str | None, typer.Option("--cell", help="i/n: every n-th cell, for job arrays.")] = None,
     pages_only: Annotated[bool, typer.Option("--pages-only", help="Render what is there, run nothing.")] = False,
     rates: Annotated[
