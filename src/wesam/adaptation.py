@@ -22,7 +22,7 @@ from wesam.methods.base import Method
 from wesam.methods.registry import build_method
 from wesam.models.fingerprint import fingerprint
 from wesam.models.segmenter import Segmenter
-from wesam.prompts.weak_labels import weak_labels, without_masks
+from wesam.prompts.weak_labels import boxes_for_masks, weak_labels
 from wesam.training.accelerator import make_accelerator
 from wesam.training.automatic_labels import automatic_labels
 from wesam.training.config import RunConfig, make_config
@@ -197,16 +197,15 @@ def _split_labels(
 ) -> tuple[list[Sample], list[Sample] | None]:
     """What prompts, and the masks that are learned from; None where none are.
 
-    Masks beside other labels are learned from unless `config.prompt` asks for one kind of label alone.
+    Masks beside other labels are learned from, and never prompt, unless `config.prompt` asks for one kind alone.
     """
     if method.needs == "masks":
         masks = [scorable(sample) for sample in labelled]
         return _prompted_from_truth(config, masks), masks
     if config.prompt != "auto" or not method.trainable:
         return _prompted(config, labelled), None
-    known = {sample.id: sample for sample in known_masks(labelled)}
-    weak = _prompted(config, [without_masks(sample, known.get(sample.id)) for sample in labelled])
-    learned = [sample for name, sample in known.items() if name not in scored]
+    weak = _prompted(config, [boxes_for_masks(sample) for sample in labelled])
+    learned = [sample for sample in known_masks(labelled) if sample.id not in scored]
     if not learned:
         return weak, None
     tell(f"note: {count_known(learned, labelled)}")

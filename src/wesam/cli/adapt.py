@@ -28,7 +28,10 @@ def adapt(
     ] = None,
     prompt: Annotated[
         Literal["auto", "box", "point", "mask"] | None,
-        typer.Option("--prompt", help="Which labels prompt. auto: the box and the points, else the mask."),
+        typer.Option(
+            "--prompt",
+            help="Which labels prompt. auto: box and points, else the box of the mask, which teaches.",
+        ),
     ] = None,
     tile: TileOption = None,
     method: Annotated[

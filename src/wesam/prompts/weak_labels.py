@@ -42,25 +42,15 @@ def weak_labels(sample: Sample, kind: PromptKind, seed: int = 0) -> Sample:
     return sample.with_instances([instance for instance in weak if instance is not None])
 
 
-def without_masks(sample: Sample, masks: Sample | None) -> Sample:
-    """The sample with nothing that gives away the masks that are learned from: where a label holds nothing else, the
-    box of its mask stands for it.
-
-    Args:
-        sample: an image with its labels.
-        masks: its objects whose masks are learned from; None if there are none.
-    """
-    learned = {instance.id for instance in masks.instances} if masks is not None else set()
-    return sample.with_instances(
-        [_without_mask(instance) if instance.id in learned else instance for instance in sample.instances]
-    )
+def boxes_for_masks(sample: Sample) -> Sample:
+    """The sample with the box of its mask for each object whose label holds nothing else."""
+    return sample.with_instances([_boxed(instance) for instance in sample.instances])
 
 
-def _without_mask(instance: Instance) -> Instance:
-    if instance.rle is None:
+def _boxed(instance: Instance) -> Instance:
+    if instance.rle is None or instance.box is not None or instance.points or not coco_mask.area(instance.rle):
         return instance
-    box = mask_box(instance.rle) if instance.box is None and not instance.points else instance.box
-    return replace(instance, box=box, rle=None)
+    return replace(instance, box=mask_box(instance.rle), rle=None)
 
 
 def _weak_instance(sample: Sample, instance: Instance, kind: PromptKind, seed: int) -> Instance | None:
