@@ -187,3 +187,15 @@ def test_a_sam2_encoder_that_pools_without_growing_wider_loads_and_runs(tmp_path
     segmenter = load_source(tmp_path / "model", device="cpu")
     with torch.no_grad():
         assert segmenter.encode(pixels(segmenter)).pooled.isfinite().all()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_all_masks_in_one_pass_are_the_single_and_the_several(segmenter: Segmenter, kind: str) -> None:
+    with torch.no_grad():
+        features = segmenter.encode(pixels(segmenter))
+        every = segmenter.decode_every(features, KINDS[kind], INDEX)
+        single = segmenter.decode(features, KINDS[kind], INDEX)
+        several = segmenter.decode_multimask(features, KINDS[kind], INDEX)
+    torch.testing.assert_close(every.logits[:, 0], single.logits, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(every.logits[:, 1:], several.logits, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(every.iou, torch.cat([single.iou[:, None], several.iou], 1), rtol=1e-4, atol=1e-4)

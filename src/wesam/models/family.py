@@ -15,8 +15,9 @@ from wesam.types import Prompts
 Target = Literal["attention", "linear", "norms", "tokens", "encoder", "decoder"]
 
 # Which masks a prompt gets: "single" the mask of the decoder's single-mask token, always; "published" the one mask that
-# the published model gives, which may be another where that one is not stable (SAM 2); "several" K of them.
-Answer = Literal["single", "published", "several"]
+# the published model gives, which may be another where that one is not stable (SAM 2); "several" K of them; "every" the
+# single one and, behind it, the several.
+Answer = Literal["single", "published", "several", "every"]
 
 
 class Family(Protocol):

@@ -150,17 +150,29 @@ class Segmenter(nn.Module):
         """
         return MultimaskPrediction(*self._decode(features, prompts, image_index, "several"))
 
+    def decode_every(self, features: Features, prompts: Prompts, image_index: Tensor) -> MultimaskPrediction:
+        """The mask of the single-mask token and, behind it, those of `decode_multimask`, in one pass of the decoder.
+
+        Args:
+            features, prompts, image_index: as for `decode`; raises what that raises.
+
+        Returns:
+            logits (N, 1 + K, m, m) over the whole input, and the predicted IoU (N, 1 + K).
+        """
+        return MultimaskPrediction(*self._decode(features, prompts, image_index, "every"))
+
     def _decode(
         self, features: Features, prompts: Prompts, image_index: Tensor, answer: Answer
     ) -> tuple[Tensor, Tensor]:
-        """(N, K, m, m) logits and (N, K) predicted IoU; K is 1 unless the answer is "several"."""
+        """(N, K, m, m) logits and (N, K) predicted IoU; K is 1 where the answer is one mask."""
         grid = self.mask_grid
         if image_index.shape != (len(prompts),):
             raise ValueError(f"expected image_index ({len(prompts)},), got {tuple(image_index.shape)}")
         if prompts.masks is not None and prompts.masks.shape[1:] != (grid, grid):
             raise ValueError(f"expected mask prompts (N, {grid}, {grid}), got {tuple(prompts.masks.shape)}")
         if len(prompts) == 0:
-            outputs = self.family.outputs(self.network.config) if answer == "several" else 1
+            several = self.family.outputs(self.network.config)
+            outputs = {"several": several, "every": 1 + several}.get(answer, 1)
             return features.pooled.new_zeros(0, outputs, grid, grid), features.pooled.new_zeros(0, outputs)
 
         groups = group_by_kind(prompts)

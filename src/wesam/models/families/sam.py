@@ -5,12 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from wesam.frames.input_format import InputFormat
-from wesam.models.families.shared import IMAGENET_MEAN, IMAGENET_STD, embed_prompts, load_pretrained, pixel_statistics
+from wesam.models.families.shared import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    WANTED,
+    decoder_input,
+    load_pretrained,
+    pixel_statistics,
+)
 from wesam.models.family import Answer, Target
 from wesam.models.features import Features
+from wesam.models.mask_decoder import draw_masks
 from wesam.types import Prompts
 
 _BLOCK = r"vision_encoder\.layers\.\d+"
@@ -51,12 +60,7 @@ class Sam:
     def decode(
         self, network: Any, features: Features, prompts: Prompts, image_index: Tensor, answer: Answer
     ) -> tuple[Tensor, Tensor]:
-        embedded = embed_prompts(network, prompts)
-        logits, iou = network.mask_decoder(
-            image_embeddings=features.pooled[image_index],
-            image_positional_embeddings=embedded.position,
-            sparse_prompt_embeddings=embedded.sparse,
-            dense_prompt_embeddings=embedded.dense,
-            multimask_output=answer == "several",
-        )
-        return logits[:, 0], iou[:, 0]
+        decoder = network.mask_decoder
+        outputs = torch.cat([decoder.iou_token.weight, decoder.mask_tokens.weight])
+        given = decoder_input(network, features, prompts, image_index, outputs, first_mask=1)
+        return draw_masks(decoder, given, WANTED[answer])

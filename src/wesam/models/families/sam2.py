@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from wesam.frames.input_format import InputFormat
-from wesam.models.families.shared import IMAGENET_MEAN, IMAGENET_STD, embed_prompts, load_pretrained, pixel_statistics
+from wesam.models.families.shared import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    WANTED,
+    decoder_input,
+    load_pretrained,
+    pixel_statistics,
+)
 from wesam.models.family import Answer, Target
 from wesam.models.features import Features
+from wesam.models.mask_decoder import draw_masks
 from wesam.types import NOT_A_POINT, Prompts
 
 _BLOCK = r"vision_encoder\.backbone\.blocks\.\d+"
@@ -102,32 +109,13 @@ def decode_high_resolution(
         nowhere = prompts.masks.new_zeros(len(prompts), 1, 2)
         none = torch.full((len(prompts), 1), NOT_A_POINT, device=nowhere.device)
         prompts = Prompts(points=nowhere, point_labels=none, masks=prompts.masks)
-    embedded = embed_prompts(network, prompts)
-    chosen = features[image_index]
-    with _single_token(network.mask_decoder) if answer == "single" else nullcontext():
-        logits, iou, _, _ = network.mask_decoder(
-            image_embeddings=chosen.pooled,
-            image_positional_embeddings=embedded.position,
-            sparse_prompt_embeddings=embedded.sparse,
-            dense_prompt_embeddings=embedded.dense,
-            multimask_output=answer == "several",
-            high_resolution_features=list(chosen.extra),
-        )
-    return logits[:, 0], iou[:, 0]
-
-
-@contextmanager
-def _single_token(decoder: nn.Module) -> Iterator[None]:
-    """Keeps the decoder from answering with the best of several masks where its single mask is not stable.
-
-    In evaluation mode alone SAM 2 does so: a teacher and a student would answer with different tokens.
-    """
-    switch = "dynamic_multimask_via_stability"
-    parts = [(part, vars(part)[switch]) for part in decoder.modules() if switch in vars(part)]
-    try:
-        for part, _ in parts:
-            setattr(part, switch, False)
-        yield
-    finally:
-        for part, own in parts:
-            setattr(part, switch, own)
+    decoder = network.mask_decoder
+    outputs = torch.cat([decoder.obj_score_token.weight, decoder.iou_token.weight, decoder.mask_tokens.weight])
+    given = decoder_input(network, features, prompts, image_index, outputs, first_mask=2)
+    # In evaluation mode alone the published model answers with the best of several masks where its single mask is not
+    # stable: a teacher and a student would answer with different tokens, so they ask for the single one.
+    if answer == "published" and decoder.dynamic_multimask_via_stability and not decoder.training:
+        logits, iou = draw_masks(decoder, given, WANTED["every"])
+        logits, iou = decoder._dynamic_multimask_via_stability(logits[:, None], iou[:, None])
+        return logits[:, 0], iou[:, 0]
+    return draw_masks(decoder, given, WANTED[answer])

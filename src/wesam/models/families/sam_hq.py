@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from wesam.models.families.sam import Sam
@@ -37,6 +38,9 @@ class SamHq(Sam):
     def decode(
         self, network: Any, features: Features, prompts: Prompts, image_index: Tensor, answer: Answer
     ) -> tuple[Tensor, Tensor]:
+        if answer == "every":  # its masks come sorted, and each is a sum
+            parts = [self.decode(network, features, prompts, image_index, one) for one in ("single", "several")]
+            return torch.cat([part[0] for part in parts], 1), torch.cat([part[1] for part in parts], 1)
         embedded = embed_prompts(network, prompts)
         chosen = features[image_index]
         logits, iou = network.mask_decoder(

@@ -12,11 +12,23 @@ from torch import Tensor, nn
 
 from wesam.errors import WesamError
 from wesam.frames.input_format import Pixel
+from wesam.models.family import Answer
+from wesam.models.features import Features
+from wesam.models.mask_decoder import DecoderInput
 from wesam.types import Prompts
 
 # The RGB statistics of ImageNet, which SAM, SAM-HQ, SAM 2 and EdgeTAM were trained with, for pixels in [0, 1].
 IMAGENET_MEAN: Pixel = (0.485, 0.456, 0.406)
 IMAGENET_STD: Pixel = (0.229, 0.224, 0.225)
+
+
+#: The mask tokens that an answer is drawn from.
+WANTED: Mapping[Answer, slice] = {
+    "single": slice(1),
+    "published": slice(1),
+    "several": slice(1, None),
+    "every": slice(None),
+}
 
 
 class EmbeddedPrompts(NamedTuple):
@@ -50,6 +62,32 @@ def embed_prompts(network: Any, prompts: Prompts) -> EmbeddedPrompts:
         )
         position = network.get_image_wide_positional_embeddings()
     return EmbeddedPrompts(sparse, dense, position.expand(len(prompts), -1, -1, -1))
+
+
+def decoder_input(
+    network: Any, features: Features, prompts: Prompts, image_index: Tensor, outputs: Tensor, first_mask: int
+) -> DecoderInput:
+    """What `draw_masks` reads of n prompts.
+
+    Args:
+        network, features, prompts, image_index: as of `Family.decode`.
+        outputs: (T, C), the family's output tokens.
+        first_mask: see `DecoderInput`.
+    """
+    embedded = embed_prompts(network, prompts)
+    tokens = outputs.expand(len(prompts), -1, -1)
+    if embedded.sparse is not None:
+        tokens = torch.cat([tokens, embedded.sparse[:, 0]], 1)
+    alike = prompts.masks is None  # the dense prompt then is one and the same
+    return DecoderInput(
+        image=features.pooled + embedded.dense[:1] if alike else features.pooled[image_index] + embedded.dense,
+        rows=image_index if alike else None,
+        position=embedded.position[:1],
+        tokens=tokens,
+        first_mask=first_mask,
+        finer=features.extra,
+        finer_rows=image_index,
+    )
 
 
 def _row_each(part: Tensor | None) -> Tensor | None:
