@@ -40,12 +40,14 @@ def read_image(layer: Any, tokens: Tensor, placed: Tensor, image: Tensor, rows: 
     heads = layer.num_attention_heads
     query = _heads(layer.q_proj(tokens) * layer.scaling, heads)  # (n, T, h, d)
     # The key's bias adds the same to all places of a token's row, which softmax takes away again.
-    weight = layer.k_proj.weight.unflatten(0, (heads, -1))  # (h, d, C)
+    weight = _by_head(layer.k_proj.weight, heads)  # (h, d, C)
     asked = torch.einsum("nthd,hdc->nhtc", query, weight).flatten(1, 2)  # (n, h T, C)
     scores = asked @ rows_of(placed, rows).transpose(1, 2)
-    read = (scores.softmax(-1).to(asked.dtype) @ rows_of(image, rows)).unflatten(1, (heads, -1))  # (n, h, T, C)
-    weight = layer.v_proj.weight.unflatten(0, (heads, -1))
-    return _out(layer)(torch.einsum("nhtc,hdc->nthd", read, weight).flatten(2) + layer.v_proj.bias)
+    read = scores.softmax(-1).to(asked.dtype) @ rows_of(image, rows)
+    read = read.reshape(len(read), heads, -1, read.shape[2])  # (n, h, T, C)
+    weight = _by_head(layer.v_proj.weight, heads)
+    answer: Tensor = _out(layer)(torch.einsum("nhtc,hdc->nthd", read, weight).flatten(2) + layer.v_proj.bias)
+    return answer
 
 
 def write_image(layer: Any, placed: Tensor, keys: Tensor, tokens: Tensor, rows: Tensor | None) -> Tensor:
@@ -64,17 +66,18 @@ def write_image(layer: Any, placed: Tensor, keys: Tensor, tokens: Tensor, rows: 
         return _plain(layer, rows_of(layer.q_proj(placed), rows), layer.k_proj(keys), layer.v_proj(tokens))
     heads, count = layer.num_attention_heads, tokens.shape[1]
     key = _heads(layer.k_proj(keys) * layer.scaling, heads)
-    weight = layer.q_proj.weight.unflatten(0, (heads, -1))
-    bias = layer.q_proj.bias.unflatten(0, (heads, -1))
+    weight = _by_head(layer.q_proj.weight, heads)
+    bias = layer.q_proj.bias.reshape(heads, -1)
     asked = torch.einsum("nthd,hdc->nthc", key, weight).flatten(1, 2)  # (n, T h, C)
     shift = torch.einsum("nthd,hd->nth", key, bias).flatten(1)[:, :, None]
     scores = asked @ rows_of(placed, rows).transpose(1, 2) + shift  # (n, T h, L)
-    attention = scores.unflatten(1, (count, heads)).softmax(1).flatten(1, 2)
+    attention = scores.view(len(scores), count, heads, -1).softmax(1).flatten(1, 2)
     out = _out(layer)
-    weight = out.weight.unflatten(1, (heads, -1))  # (C, h, d)
+    weight = out.weight.reshape(len(out.weight), heads, -1)  # (C, h, d)
     written = torch.einsum("nthd,chd->nthc", _heads(layer.v_proj(tokens), heads), weight)
     written = written + out.bias / heads  # each head's attention sums to 1
-    return attention.to(written.dtype).transpose(1, 2) @ written.flatten(1, 2)
+    image: Tensor = attention.to(written.dtype).transpose(1, 2) @ written.flatten(1, 2)
+    return image
 
 
 def _pays(layer: Any, tokens: Tensor) -> bool:
@@ -82,19 +85,23 @@ def _pays(layer: Any, tokens: Tensor) -> bool:
     projections = (layer.q_proj, layer.k_proj, layer.v_proj, _out(layer))
     if any(type(part) is not nn.Linear for part in projections):
         return False
-    return tokens.shape[1] * layer.num_attention_heads <= 2 * layer.q_proj.out_features
+    return bool(tokens.shape[1] * layer.num_attention_heads <= 2 * layer.q_proj.out_features)
 
 
 def _plain(layer: Any, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     """Attention of projected (n, L, D) over (n, M, D), recombined and projected to (n, L, C)."""
-    parts = [_heads(part, layer.num_attention_heads).transpose(1, 2) for part in (query, key, value)]
-    read = F.scaled_dot_product_attention(*parts, scale=layer.scaling).transpose(1, 2).flatten(2)
+    q, k, v = (_heads(part, layer.num_attention_heads).transpose(1, 2) for part in (query, key, value))
+    read = F.scaled_dot_product_attention(q, k, v, scale=layer.scaling).transpose(1, 2).flatten(2)
     projected: Tensor = _out(layer)(read)
     return projected
 
 
 def _heads(projected: Tensor, heads: int) -> Tensor:
-    return projected.unflatten(2, (heads, -1))
+    return projected.reshape(*projected.shape[:2], heads, -1)
+
+
+def _by_head(weight: Tensor, heads: int) -> Tensor:
+    return weight.reshape(heads, -1, weight.shape[1])
 
 
 def _out(layer: Any) -> Any:

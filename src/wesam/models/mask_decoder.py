@@ -69,7 +69,7 @@ def draw_masks(decoder: Any, given: DecoderInput, wanted: slice) -> tuple[Tensor
     logits = (hidden.flatten(1, -2) @ weights.transpose(1, 2)).transpose(1, 2)  # (n, K, g * g * 16)
     iou = decoder.iou_prediction_head(tokens[:, first - 1])[:, wanted]
     # (n, K, y, x, y2, x2, y4, x4): a place of the features, its half, its quarter.
-    cells = logits.unflatten(2, (grid, grid, 2, 2, 2, 2))
+    cells = logits.reshape(*logits.shape[:2], grid, grid, 2, 2, 2, 2)
     return cells.permute(0, 1, 2, 4, 6, 3, 5, 7).reshape(*logits.shape[:2], 4 * grid, 4 * grid), iou
 
 
@@ -114,7 +114,7 @@ def _twice(convolution: nn.ConvTranspose2d, maps: Tensor) -> Tensor:
     """A transposed 2 x 2 convolution of stride 2 on (..., C): (..., 2, 2, D), what each place becomes."""
     weight = convolution.weight.permute(2, 3, 1, 0)  # (2, 2, D, C)
     bias = None if convolution.bias is None else convolution.bias.repeat(4)
-    return F.linear(maps, weight.flatten(0, 2), bias).unflatten(-1, (2, 2, -1))
+    return F.linear(maps, weight.flatten(0, 2), bias).reshape(*maps.shape[:-1], 2, 2, -1)
 
 
 def _laid_out(maps: Tensor, grid: int, doublings: int) -> Tensor:

@@ -11,7 +11,7 @@ from torch.autograd import Function
 
 def rows_of(parts: Tensor, rows: Tensor | None) -> Tensor:
     """``parts[rows]``, of (R, ...) parts; all of them, as they lie, where `rows` (n,) is None."""
-    taken: Tensor = parts if rows is None else _Rows.apply(parts, rows)
+    taken: Tensor = parts if rows is None else _Rows.apply(parts, rows)  # type: ignore[no-untyped-call]
     return taken
 
 
