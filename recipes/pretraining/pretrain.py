@@ -30,8 +30,9 @@ from recipes.pretraining.pool import Pool, draw_pool, shard_names
 from recipes.pretraining.ship import ship
 from recipes.pretraining.step import PretrainNet
 from wesam.errors import WesamError
+from wesam.findings import describe
 from wesam.generated.canvas import Scene
-from wesam.training.config import describe, read_yaml
+from wesam.training.config import read_yaml
 
 
 class PretrainConfig(BaseModel):

@@ -147,7 +147,7 @@ def read_yaml(path: Path, what: str) -> Any:
     try:
         return parse_yaml(text)
     except WesamError as error:
-        raise WesamError(f"{path}: expected {what}, got {error}") from error
+        raise WesamError(f"{path}: expected {what}: {error}") from error
 
 
 def parse_yaml(text: str) -> Any:
@@ -160,8 +160,12 @@ def parse_yaml(text: str) -> Any:
         return yaml.load(text, _PlainLoader)
     except WesamError:
         raise
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        place = f"line {mark.line + 1} column {mark.column + 1}: " if mark is not None else ""
+        raise WesamError(f"{place}{error.problem or error.context}") from error
     except Exception as error:  # constructors of PyYAML raise nearly anything on values such as !!int "" or 2001-99-99
-        raise WesamError(f"{error or type(error).__name__}") from error
+        raise WesamError(" ".join(str(error).split()) or type(error).__name__) from error
 
 
 class _PlainLoader(yaml.SafeLoader):

@@ -47,7 +47,7 @@ def test_corrections_are_not_written_over(image_set: ImageSet, model_folder: Pat
     ("change", "message"),
     [
         (("--iou-threshold", 99), "expected at least one mask to survive, got none of"),
-        (("--iou-quantile", 1), "iou_quantile: Input should be less than 1"),
+        (("--iou-quantile", 1), "iou_quantile: expected less than 1, got 1"),
         (("--images", "nowhere"), "nowhere: expected a folder of images"),
     ],
 )

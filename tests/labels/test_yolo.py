@@ -117,7 +117,7 @@ def test_labels_without_image_and_files_that_are_no_text(labels: Path, photos: P
     ("yaml", "message"),
     [
         ("names: [", "expected YAML"),
-        ("a: &a [*a, *a]\nnames: 3", "expected YAML, got a reference"),
+        ("a: &a [*a, *a]\nnames: 3", "expected YAML: a reference"),
         ("names: 3", "names: expected a list of class names, got 3"),
         ("- x", "names: expected a list"),
         ("!!python/object/apply:os.system ['false']", "expected YAML"),

@@ -22,7 +22,7 @@ def test_unknown_settings_are_refused_by_name() -> None:
 def test_missing_and_wrong_values_name_the_field() -> None:
     with pytest.raises(WesamError, match="images: expected a value, got none"):
         make_config({key: value for key, value in BASE.items() if key != "images"})
-    with pytest.raises(WesamError, match="steps: .*greater than or equal to 1.*got 0"):
+    with pytest.raises(WesamError, match="^steps: expected at least 1, got 0$"):
         make_config(BASE, overrides=["steps=0"])
 
 
@@ -79,7 +79,7 @@ def test_a_preset_that_is_given_wins_over_the_files(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("- a\n- b\n", "expected 'setting: value' lines, got a list"),
-        ("a: [", "expected YAML, got while parsing"),
+        ("a: [", "expected YAML: line 1 column 5: expected the node"),
         ("preset: [paper]", "preset: expected one of default"),
         ("preset: {paper: 1}", "preset: expected one of default"),
     ],
@@ -224,7 +224,7 @@ def test_a_model_that_is_a_path_is_found_from_elsewhere(tmp_path: Path, monkeypa
 
 
 def test_a_tracker_that_there_is_not_is_refused() -> None:
-    with pytest.raises(WesamError, match=r"trackers: .* expected trackers of .*tensorboard.*, got nosuch"):
+    with pytest.raises(WesamError, match=r"trackers: expected trackers of .*tensorboard.*, got nosuch"):
         make_config({**BASE, "trackers": ["nosuch"]})
 
 

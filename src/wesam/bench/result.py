@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from wesam.atomic import replaced_file
 from wesam.errors import WesamError
+from wesam.findings import describe
 from wesam.untrusted import read_json
 
 
@@ -137,7 +138,7 @@ def read_result(path: Path) -> Result:
     try:
         return Result.model_validate(read_json(path, "a cell's result"))
     except ValidationError as error:
-        raise WesamError(f"{path}: expected a cell's result, got: {error}") from error
+        raise WesamError(f"{path}: expected a cell's result: {describe(error)}") from error
 
 
 def read_results(folder: Path) -> list[Result]:

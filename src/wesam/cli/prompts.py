@@ -113,7 +113,7 @@ def _settings(grid: dict[str, Any], **options: Any) -> AutomaticSettings:
     from pydantic import ValidationError
 
     from wesam.automatic.settings import AutomaticSettings
-    from wesam.training.config import describe
+    from wesam.findings import describe
 
     given = {name: value for name, value in options.items() if value is not None}
     given["grid"] = {name: value for name, value in grid.items() if value is not None}

@@ -56,7 +56,7 @@ def parse_settings(value: Any) -> MethodSettings:
     if not isinstance(given, dict) or not isinstance(given.get("name"), str):
         raise ValueError(f"expected the name of a method ({', '.join(method_names())})")
     if given["name"] not in _METHODS:
-        raise ValueError(f"expected a method of {', '.join(method_names())}")
+        raise ValueError(f"expected a method of {', '.join(method_names())}, got {given['name']!r}")
     return settings_type(given["name"]).model_validate(given)
 
 

@@ -23,6 +23,7 @@ from wesam import untrusted
 from wesam.automatic.settings import AutomaticSettings
 from wesam.batches.dataset import ViewSettings
 from wesam.errors import WesamError
+from wesam.findings import describe
 from wesam.health.probe import HealthSettings
 from wesam.health.selection import SelectionSettings
 from wesam.methods.base import MethodSettings
@@ -280,22 +281,6 @@ def make_config(
         raise WesamError(origin + describe(error)) from error
 
 
-def describe(error: ValidationError) -> str:
-    """Pydantic's findings in one line each: field, what was expected, what came."""
-    lines = []
-    for finding in error.errors():
-        field = ".".join(str(part) for part in finding["loc"]) or "config"
-        if finding["type"] == "extra_forbidden":
-            lines.append(f"{field}: unknown setting (got {reprlib.repr(finding['input'])})")
-        elif finding["type"] == "missing":
-            lines.append(f"{field}: expected a value, got none")
-        elif not finding["loc"]:  # about several settings, which its message names
-            lines.append(finding["msg"].removeprefix("Value error, "))
-        else:
-            lines.append(f"{field}: {finding['msg']} (got {reprlib.repr(finding['input'])})")
-    return "; ".join(lines)
-
-
 def read_yaml(file: Path) -> dict[str, Any]:
     """A YAML file of settings.
 
@@ -319,7 +304,7 @@ def _parse_override(override: str) -> dict[str, Any]:
     try:
         value = untrusted.parse_yaml(text)
     except WesamError as error:
-        raise WesamError(f"--set {key}: expected a YAML value, got {reprlib.repr(text)}: {error}") from error
+        raise WesamError(f"--set {key}: expected a YAML value, got {reprlib.repr(text)}") from error
     if isinstance(value, str):
         value = _number(value)
     for part in reversed(key.split(".")):

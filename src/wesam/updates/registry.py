@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from wesam.errors import WesamError
+from wesam.findings import describe
 from wesam.untrusted import read_json
 from wesam.updates.decoder import DecoderSettings
 from wesam.updates.encoder import EncoderSettings
@@ -41,4 +42,4 @@ def read_settings(file: Path) -> UpdateSettings:
     try:
         return _ANY.validate_python(content)
     except ValidationError as error:
-        raise WesamError(f"{file}: expected settings of an adapter, got: {error}") from error
+        raise WesamError(f"{file}: expected settings of an adapter: {describe(error)}") from error
