@@ -39,7 +39,7 @@ def _described(finding: Mapping[str, Any]) -> str:
     name, kind = ".".join(str(part) for part in finding["loc"]), finding["type"]
     where = f"{name}: " if name else ""
     if kind == "value_error":  # a validator of our own, whose message says all
-        return where + finding["msg"].removeprefix("Value error, ")
+        return f"{where}{finding['msg'].removeprefix('Value error, ')}"
     if kind == "missing":
         return f"{where}expected a value, got none"
     got = reprlib.repr(finding["input"])
