@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -120,6 +124,36 @@ def test_a_killed_cell_ends_with_the_same_numbers(bench: Bench, monkeypatch: pyt
     run_cells(bench, [cell(OURS)], lambda _: None)
     first, second = (read_result(one.result_file(cell(OURS))) for one in (whole, bench))
     assert (first.last, first.selected) == (second.last, second.selected)
+
+
+@pytest.mark.full
+def test_a_cell_on_two_processes_is_the_cell_on_one(folder: Path, model_folder: Path, tmp_path: Path) -> None:
+    """Within what the order of a sum of gradients leaves over."""
+    shutil.copytree(folder, tmp_path / "data")
+    for name in ("train", "test"):  # images of the test are others, or none is left to adapt to
+        _keep_images(tmp_path / "data" / f"instances_{name}.json", odd=name == "test")
+    found = {}
+    for processes in (1, 2):
+        launch = ["-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={processes}"]
+        arguments = [str(model_folder), str(tmp_path / "data"), str(tmp_path / str(processes))]
+        command = [sys.executable, *launch, "-m", "tests.bench.one_cell", *arguments]
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+        subprocess.run(command, check=True, env=environment, cwd=Path(__file__).parents[2], capture_output=True)
+        (found[processes],) = read_results(tmp_path / str(processes) / "results")
+    one, two = (found[processes] for processes in (1, 2))
+    assert one.trained == two.trained
+    assert one.last.step == two.last.step == 3
+    assert two.last.images == pytest.approx(one.last.images, abs=2e-3)
+    assert two.selected.images == pytest.approx(one.selected.images, abs=2e-3)
+
+
+def _keep_images(path: Path, odd: bool) -> None:
+    """Every second image of a COCO file, with its objects."""
+    content = json.loads(path.read_text())
+    kept = {image["id"] for place, image in enumerate(content["images"]) if place % 2 == odd}
+    for part, key in (("images", "id"), ("annotations", "image_id")):
+        content[part] = [one for one in content[part] if one[key] in kept]
+    path.write_text(json.dumps(content))
 
 
 def test_the_gate_holds_back_what_does_not_start_as_published() -> None:

@@ -13,7 +13,7 @@ from wesam.adaptation import run
 from wesam.atomic import replaced_file
 from wesam.bench.arm import Arm
 from wesam.bench.cells import Cell
-from wesam.bench.runner import Bench, cell_config
+from wesam.bench.runner import Bench, cell_config, was_begun
 from wesam.errors import WesamError
 from wesam.health.selection import SelectionSettings
 from wesam.health.signals import gain
@@ -70,7 +70,7 @@ def choose_rates(bench: Bench, arms: Sequence[Arm], tell: Callable[[str], None])
                 config = cell_config(
                     bench, Cell(replace(arm, rate=rate), dataset, "box", 0), bench.target(dataset), work
                 )
-                done = run(config, resume=(work / "run" / "config.yaml").exists())
+                done = run(config, resume=was_begun(config))
                 if bench.main:
                     gains.setdefault(arm.name, {})[key] = _gain(done.summary["selection"])
                     _write(path, gains)

@@ -12,6 +12,7 @@ from functools import cache, cached_property
 from importlib.metadata import version
 from pathlib import Path
 
+from accelerate import PartialState
 from torch import Tensor
 
 from wesam.adaptation import AdaptResult, run
@@ -138,8 +139,9 @@ def run_cell(bench: Bench, cell: Cell, target: Target, identity: str) -> Result 
         automatic = found(segmenter, target.test) if cell.automatic else None
         return _result(bench, cell, target, identity, scores, scores, automatic, [], "none", {}, 0.0, 0.0)
     config = cell_config(bench, cell, target, work)
+    resumed = was_begun(config)
     with peak_memory() as peak:
-        done = run(config, resume=(work / "run" / "config.yaml").exists())
+        done = run(config, resume=resumed)
         peak_mb = peak()
     if not bench.main:
         return None
@@ -270,6 +272,13 @@ def cell_config(bench: Bench, cell: Cell, target: Target, work: Path) -> RunConf
         "device": bench.device,
     }
     return make_config(values, preset=arm.preset, overrides=bench.fitted(arm).overrides())
+
+
+def was_begun(config: RunConfig) -> bool:
+    """Whether the run is there to go on with. Processes wait here, so that all see the same, and what one wrote."""
+    begun = (config.out / "config.yaml").exists()
+    PartialState(cpu=config.device == "cpu").wait_for_everyone()
+    return begun
 
 
 # The kind of label that holds a prompt, where only simulation knows the prompt.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,9 @@ import typer
 from wesam.cli.command import Outcome
 from wesam.cli.console import say
 from wesam.cli.options import DeviceOption
+
+# How long other processes wait while one scores.
+_PATIENCE = timedelta(hours=6)
 
 
 def bench(
@@ -57,7 +61,7 @@ def bench(
     if quick and paper:
         raise WesamError("expected --quick or --paper, got both")
     plan = QUICK if quick else PAPER if paper else FULL
-    state = PartialState(cpu=device == "cpu")
+    state = PartialState(cpu=device == "cpu", timeout=_PATIENCE)
     folders = parse_folders(dataset or [])
     work = Bench(model, out, plan, folders, read_rates(out), device, state.num_processes, state.is_main_process)
     tell = say if work.main else (lambda _: None)
