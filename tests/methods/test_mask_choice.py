@@ -1,13 +1,13 @@
 from __future__ import annotations
 
-from unittest.mock import patch
-
 import pytest
 import torch
 from torch import Tensor
 
 from tests.tiny import tiny_segmenter
 from wesam.methods.mask_choice import consistency, consistent_logits
+from wesam.models.features import Features
+from wesam.models.segmenter import Segmenter
 from wesam.types import MultimaskPrediction, Prompts
 
 INPUT, GRID = 64, 16  # a cell is 4 pixels wide
@@ -54,36 +54,39 @@ def test_each_object_is_judged_by_its_own_kind_of_label() -> None:
     torch.testing.assert_close(fit, torch.tensor([[4 / 16, 1, 16 / 96, 0], [0, 0, 1, 0]]))
 
 
+def answering(single: Tensor, several: Tensor) -> Segmenter:
+    """A segmenter whose single-mask output is (N, m, m), and whose multimask outputs are (N, K, m, m)."""
+    segmenter = tiny_segmenter()
+    logits = torch.cat([single[:, None], several], 1)
+    answer = MultimaskPrediction(logits, torch.zeros(logits.shape[:2]))
+    segmenter.decode_every = lambda *asked: answer  # type: ignore[method-assign]
+    return segmenter
+
+
+def taken(segmenter: Segmenter, prompts: Prompts) -> Tensor:
+    index = torch.zeros(len(prompts), dtype=torch.long)
+    return consistent_logits(segmenter, Features(torch.zeros(1)), prompts, index, None)
+
+
 @pytest.mark.parametrize(("single", "expected"), [(PART, WHOLE), (WHOLE, WHOLE), (square(4, 4, 8, 8), WHOLE)])
 def test_the_answer_that_fits_best_is_taken(single: Tensor, expected: Tensor) -> None:
-    segmenter = tiny_segmenter()
-    several = MultimaskPrediction(torch.where(CANDIDATES[:, 1:], 5.0, -5.0), torch.zeros(1, 3))
-    with patch.object(segmenter, "decode_multimask", return_value=several):
-        logits = torch.where(single, 1.0, -1.0)[None]
-        prompts = Prompts(boxes=torch.tensor([[16.0, 16, 32, 32]]))
-        taken = consistent_logits(logits, segmenter, torch.zeros(1), prompts, torch.zeros(1).long(), None)
-    assert torch.equal(taken[0] > 0, expected)
-    assert taken.abs().max() == (1 if torch.equal(single, expected) else 5)  # equal fit: the single-mask output stays
+    segmenter = answering(torch.where(single, 1.0, -1.0)[None], torch.where(CANDIDATES[:, 1:], 5.0, -5.0))
+    logits = taken(segmenter, Prompts(boxes=torch.tensor([[16.0, 16, 32, 32]])))
+    assert torch.equal(logits[0] > 0, expected)
+    assert logits.abs().max() == (1 if torch.equal(single, expected) else 5)  # equal fit: the single-mask output stays
 
 
 def test_a_fit_that_is_hardly_better_changes_nothing() -> None:
-    segmenter = tiny_segmenter()
-    several = MultimaskPrediction(torch.where(square(2, 2, 14, 10), 5.0, -5.0)[None, None], torch.zeros(1, 1))
-    with patch.object(segmenter, "decode_multimask", return_value=several):
-        logits = torch.where(square(2, 2, 14, 10), 1.0, -1.0)[None]
-        logits[0, 2, 13] = -1
-        box = Prompts(boxes=torch.tensor([[8.0, 8, 55, 40]]))
-        taken = consistent_logits(logits, segmenter, torch.zeros(1), box, torch.zeros(1).long(), None)
-    assert torch.equal(taken, logits)
+    single = torch.where(square(2, 2, 14, 10), 1.0, -1.0)[None]
+    single[0, 2, 13] = -1
+    segmenter = answering(single, torch.where(square(2, 2, 14, 10), 5.0, -5.0)[None, None])
+    assert torch.equal(taken(segmenter, Prompts(boxes=torch.tensor([[8.0, 8, 55, 40]]))), single)
 
 
 def test_a_prompt_with_a_mask_keeps_the_single_mask_output() -> None:
-    segmenter = tiny_segmenter()
-    several = MultimaskPrediction(torch.where(CANDIDATES[:, 1:], 5.0, -5.0).expand(2, -1, -1, -1), torch.zeros(2, 3))
+    single = torch.where(PART, 1.0, -1.0)[None].expand(2, -1, -1)
+    segmenter = answering(single, torch.where(CANDIDATES[:, 1:], 5.0, -5.0).expand(2, -1, -1, -1))
     drawn = torch.stack([torch.where(WHOLE, 6.0, -6.0), torch.full((GRID, GRID), NAN)])
-    prompts = Prompts(boxes=torch.tensor([[16.0, 16, 32, 32]] * 2), masks=drawn)
-    with patch.object(segmenter, "decode_multimask", return_value=several):
-        logits = torch.where(PART, 1.0, -1.0)[None].expand(2, -1, -1)
-        taken = consistent_logits(logits, segmenter, torch.zeros(1), prompts, torch.zeros(2).long(), None)
-    assert torch.equal(taken[0], logits[0])
-    assert torch.equal(taken[1] > 0, WHOLE)
+    logits = taken(segmenter, Prompts(boxes=torch.tensor([[16.0, 16, 32, 32]] * 2), masks=drawn))
+    assert torch.equal(logits[0], single[0])
+    assert torch.equal(logits[1] > 0, WHOLE)

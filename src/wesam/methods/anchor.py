@@ -51,10 +51,11 @@ class AnchorBranch:
         with segmenter.anchor(), torch.no_grad():
             features = segmenter.encode(batch.weak[image : image + 1])
             prompts = batch.prompts[rows]
-            logits = segmenter.decode(features, prompts, alone).logits
             if self.mask_choice == "label":
                 outlines = None if batch.outlines is None else batch.outlines[rows]
-                logits = consistent_logits(logits, segmenter, features, prompts, alone, outlines)
+                logits = consistent_logits(segmenter, features, prompts, alone, outlines)
+            else:
+                logits = segmenter.decode(features, prompts, alone).logits
             masks = logits > 0
             z, present = self.entries.pool(features, masks, alone, batch.valid[image : image + 1])
         anchor = Anchor(masks, z, present)

@@ -19,7 +19,6 @@ _MARGIN = 0.05
 
 
 def consistent_logits(
-    single: Tensor,
     segmenter: Segmenter,
     features: Features,
     prompts: Prompts,
@@ -33,16 +32,14 @@ def consistent_logits(
     to them. Nothing here has gradients.
 
     Args:
-        single: mask logits of the single-mask output, (N, m, m).
-        segmenter, features, prompts, image_index: what was decoded, as for `Segmenter.decode`.
+        segmenter, features, prompts, image_index: what is decoded, once for all answers, as for `Segmenter.decode`.
         outlines: (N, m, m) as in `Batch`; None if no label has a mask.
 
     Returns:
         (N, m, m) mask logits.
     """
     with torch.no_grad():
-        several = segmenter.decode_multimask(features, prompts, image_index).logits
-        answers = torch.cat([single.detach()[:, None], several], 1)
+        answers = segmenter.decode_every(features, prompts, image_index).logits
         fit = consistency(answers > 0, prompts, outlines, segmenter.input_size)
         fit[:, 0] += _MARGIN
         if prompts.masks is not None:

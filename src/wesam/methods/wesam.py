@@ -143,16 +143,16 @@ class Wesam(Method):
     def _teach(self, branches: Branches, batch: Batch) -> Tensor:
         """(N, m, m) logits of the teacher on the weak view, of the mask that fits the label."""
         if self.ema is None:
-            return self._fitting(branches.student_weak.logits.detach(), branches.features_weak.detach(), batch)
+            if self.formulation.mask_choice == "single":
+                return branches.student_weak.logits.detach()
+            return self._fitting(branches.features_weak.detach(), batch)
         with self.ema.teaching(self.segmenter):
-            features = self.segmenter.encode(batch.weak)
-            logits = self.segmenter.decode(features, batch.prompts, batch.image_index).logits
-            return self._fitting(logits, features, batch)
+            return self._fitting(self.segmenter.encode(batch.weak), batch)
 
-    def _fitting(self, logits: Tensor, features: Features, batch: Batch) -> Tensor:
+    def _fitting(self, features: Features, batch: Batch) -> Tensor:
         if self.formulation.mask_choice == "single":
-            return logits
-        return consistent_logits(logits, self.segmenter, features, batch.prompts, batch.image_index, batch.outlines)
+            return self.segmenter.decode(features, batch.prompts, batch.image_index).logits
+        return consistent_logits(self.segmenter, features, batch.prompts, batch.image_index, batch.outlines)
 
     def after_step(self) -> None:
         if self.ema is not None:
