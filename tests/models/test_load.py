@@ -136,6 +136,21 @@ def _damage(folder: Path, kind: str) -> None:
         tensors = load_file(weights)
         del tensors["vision_encoder.neck.conv1.weight"]
         save_file(tensors, weights, metadata={"format": "pt"})
+    elif kind in ("unexpected tensor", "adapter inside"):
+        name = "zzz.weight" if kind == "unexpected tensor" else "vision_encoder.layers.0.attn.qkv.lora_A.default.weight"
+        save_file(load_file(weights) | {name: torch.zeros(3)}, weights, metadata={"format": "pt"})
+    elif kind == "git lfs":
+        weights.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 375042383\n")
+    elif kind == "broken json":
+        (folder / "config.json").write_text('{"model_type": "sam", "vision_config": {')
+    elif kind == "a list":
+        (folder / "config.json").write_text("[1]")
+    elif kind == "impossible":
+        config["vision_config"]["hidden_size"] = "wide"
+        (folder / "config.json").write_text(json.dumps(config))
+    elif kind == "pickle":
+        weights.unlink()
+        torch.save({"weight": Path("x")}, folder / "pytorch_model.bin")
 
 
 @pytest.mark.parametrize(
@@ -143,15 +158,26 @@ def _damage(folder: Path, kind: str) -> None:
     [
         ("no config", "expected a transformers folder with config.json, got none$"),
         ("adapter", "this is an adapter: name its source model as the model"),
-        ("no weights", "expected a whole SAM"),
-        ("truncated", "expected a whole SAM"),
+        ("no weights", r"expected a whole SAM, got no weights \(model\.safetensors\)"),
+        ("git lfs", r"a Git LFS pointer in place of model\.safetensors"),
+        ("broken json", r"config\.json: line 1 column \d+: expected JSON"),
+        ("a list", r"config\.json: expected the configuration of a model, got list"),
+        ("impossible", r"a config\.json of which none can be built: .*hidden_size"),
+        ("pickle", r"a \.bin that is damaged or holds more than tensors"),
+        ("truncated", "expected a whole SAM, got weights that are damaged or not whole"),
         ("another type", "expected a model of type edgetam, sam, sam2, sam3_tracker, sam_hq, got vit"),
-        ("another shape", "expected a whole SAM"),
+        ("another shape", r"tensors of another shape: .*\(32,\) for \(64,\)"),
+        ("unexpected tensor", r"1 tensors that it has not: zzz\.weight"),
+        ("adapter inside", r"holds an adapter of peft: merge it"),
         ("missing tensor", r"1 tensors missing: vision_encoder\.neck\.conv1\.weight"),
     ],
 )
-def test_folders_that_hold_no_sam(folder: Path, kind: str, message: str) -> None:
+def test_folders_that_hold_no_sam(folder: Path, kind: str, message: str, capfd: pytest.CaptureFixture[str]) -> None:
     _damage(folder, kind)
+    capfd.readouterr()
     with pytest.raises(WesamError, match=message) as caught:
         load_segmenter(folder, device="cpu")
     assert str(folder) in str(caught.value)
+    assert "weights_only" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert capfd.readouterr() == ("", "")

@@ -36,9 +36,6 @@ def messages_apart(apart: bool) -> Iterator[None]:
 @contextmanager
 def reported(on_interrupt: Callable[[], str] = lambda: "stopped") -> Iterator[None]:
     """Within it a user's mistake ends the program with its message and no traceback; so does Ctrl-C."""
-    from transformers.utils import logging
-
-    logging.disable_progress_bar()  # bars for loading a few tensors would bury our own
     if isinstance(sys.stdout, TextIOWrapper):  # as of the error stream: a name that it cannot show ends nothing
         sys.stdout.reconfigure(errors="backslashreplace")
     try:

@@ -11,6 +11,7 @@ from safetensors import SafetensorError
 
 from wesam.atomic import replaced_folder
 from wesam.errors import WesamError
+from wesam.models.pretrained import save_pretrained
 from wesam.models.segmenter import Segmenter
 from wesam.untrusted import read_json
 from wesam.updates.update import merged_model
@@ -35,7 +36,7 @@ def export_transformers(segmenter: Segmenter, out: str | Path, overwrite: bool =
         _check_nothing_is_lost(out, segmenter.family.model_type)
     try:
         with replaced_folder(out) as partial:
-            merged_model(segmenter).save_pretrained(partial)
+            save_pretrained(merged_model(segmenter), partial)
             text = json.dumps(_processor(segmenter), indent=2, sort_keys=True) + "\n"
             (partial / "preprocessor_config.json").write_text(text, encoding="utf-8")
     except (OSError, SafetensorError) as error:

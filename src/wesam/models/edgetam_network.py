@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from torch import Tensor
 from transformers import AutoModel, EdgeTamConfig, EdgeTamModel, PreTrainedModel, TimmWrapperConfig
 from transformers.utils import ModelOutput
 
 from wesam.errors import WesamError
 from wesam.models.efficientnet_lite import VARIANTS, EfficientNetLite
+from wesam.models.pretrained import load_pretrained, quiet
 
 
 class EfficientNetLiteConfig(TimmWrapperConfig):  # type: ignore[misc]
@@ -82,22 +82,17 @@ def load_edgetam(folder: str | Path, dtype: torch.dtype = torch.float32, local: 
         OSError: if a hub id cannot be reached.
     """
     try:
-        config = _own_backbone(EdgeTamConfig.from_pretrained(folder, local_files_only=local))
-        network, info = EdgeTamModel.from_pretrained(
-            folder, config=config, dtype=dtype, local_files_only=local, output_loading_info=True
+        with quiet():
+            config = EdgeTamConfig.from_pretrained(folder, local_files_only=local)
+        return load_pretrained(
+            EdgeTamModel, str(folder), local, "EdgeTAM", dtype, _own_backbone(config), attention=None
         )
     except ImportError as error:
         raise WesamError(f"{folder}: {_NEEDS_TIMM}") from error
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        if isinstance(error, OSError) and not local:
+    except OSError as error:
+        if not local:
             raise
-        raise WesamError(f"{folder}: expected a whole EdgeTAM, got: {error}") from error
-    if info["missing_keys"]:
-        missing = sorted(info["missing_keys"])
-        raise WesamError(
-            f"{folder}: expected a whole EdgeTAM, got {len(missing)} tensors missing: {', '.join(missing[:4])}"
-        )
-    return network.eval()
+        raise WesamError(f"{folder}: expected a whole EdgeTAM, got none: {error}") from error
 
 
 def _own_backbone(config: EdgeTamConfig) -> EdgeTamConfig:

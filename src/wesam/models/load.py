@@ -8,13 +8,12 @@ from typing import Any, Literal, get_args
 
 import torch
 from torch import nn
-from transformers import PreTrainedConfig
-from transformers.image_processing_base import ImageProcessingMixin
 
 from wesam.assets import bundled_model_path
 from wesam.errors import WesamError
 from wesam.models.checkpoint import load_checkpoint_file
 from wesam.models.families import family_names, find_family
+from wesam.models.pretrained import hub_reason, model_type, processor_settings
 from wesam.models.segmenter import Precision, Segmenter
 
 
@@ -62,9 +61,8 @@ def _read(model: str | Path) -> tuple[nn.Module, _Processor]:
     try:
         return _from_transformers(model, local=False)
     except OSError as error:
-        reason = str(error).strip().splitlines()[0]
         raise WesamError(
-            f"model {model}: no such path, and the hub gave no such model ({reason}); expected {ways}. "
+            f"model {model}: no such path, and the hub gave no such model ({hub_reason(error)}); expected {ways}. "
             f"Without a network, download the model elsewhere and give its folder or file"
         ) from error
 
@@ -79,12 +77,7 @@ def _from_transformers(source: str, local: bool) -> tuple[nn.Module, _Processor]
     if local and not (Path(source) / "config.json").is_file():
         hint = "; this is an adapter: name its source model as the model" if _is_adapter(source) else ""
         raise WesamError(f"{source}: expected a transformers folder with config.json, got none{hint}")
-    try:
-        kind = PreTrainedConfig.get_config_dict(source, local_files_only=local)[0].get("model_type")
-    except OSError as error:
-        if not local:
-            raise
-        raise WesamError(f"{source}: expected a whole SAM, got: {error}") from error
+    kind = model_type(source, local)
     family = find_family(kind)
     if family is None:
         raise WesamError(f"{source}: expected a model of type {', '.join(family_names())}, got {kind}")
@@ -94,10 +87,7 @@ def _from_transformers(source: str, local: bool) -> tuple[nn.Module, _Processor]
             raise WesamError(
                 f"{source}: tensor {name}: expected finite weights, got NaN or infinity; its training diverged"
             )
-    try:
-        processor = ImageProcessingMixin.get_image_processor_dict(source, local_files_only=local)[0]
-    except OSError:
-        processor = {}
+    processor = processor_settings(source, local)
     try:
         family.input_format(network.config, processor)
     except WesamError as error:

@@ -14,12 +14,12 @@ from wesam.models.families.shared import (
     IMAGENET_STD,
     WANTED,
     decoder_input,
-    load_pretrained,
     pixel_statistics,
 )
 from wesam.models.family import Answer, Target
 from wesam.models.features import Features
 from wesam.models.mask_decoder import draw_masks
+from wesam.models.pretrained import load_pretrained
 from wesam.types import Prompts
 
 _BLOCK = r"vision_encoder\.layers\.\d+"
@@ -44,7 +44,7 @@ class Sam:
     def load(self, source: str, local: bool) -> nn.Module:
         from transformers import SamModel
 
-        return load_pretrained(SamModel, source, local)
+        return load_pretrained(SamModel, source, local, "SAM")
 
     def input_format(self, config: Any, processor: Mapping[str, Any]) -> InputFormat:
         vision = config.vision_config

@@ -8,25 +8,25 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from wesam.frames.input_format import InputFormat
+from wesam.frames.input_format import InputFormat, Pixel
 from wesam.models.families.shared import (
     IMAGENET_MEAN,
     IMAGENET_STD,
     WANTED,
     decoder_input,
-    load_pretrained,
     pixel_statistics,
 )
 from wesam.models.family import Answer, Target
 from wesam.models.features import Features
 from wesam.models.mask_decoder import draw_masks
+from wesam.models.pretrained import load_pretrained
 from wesam.types import NOT_A_POINT, Prompts
 
 _BLOCK = r"vision_encoder\.backbone\.blocks\.\d+"
 
 
 class Sam2:
-    """The image part; what SAM 2 holds for videos (memory) is left out.
+    """The image part; what SAM 2 holds for videos (memory) is left out. Families that follow its code are built on it.
 
     `Features.extra` are the maps at 4 and 2 times the resolution, as the decoder adds them.
     """
@@ -37,6 +37,8 @@ class Sam2:
     processor = "Sam2Processor"
     block = _BLOCK
     learning_rate = 5e-4
+    mean: Pixel = IMAGENET_MEAN
+    std: Pixel = IMAGENET_STD
     targets: Mapping[Target, str] = {
         "attention": rf"{_BLOCK}\.attn\.qkv",
         "linear": rf"{_BLOCK}\.(attn\.(qkv|proj)|mlp\.proj_(in|out)|proj)",
@@ -49,23 +51,45 @@ class Sam2:
     def load(self, source: str, local: bool) -> nn.Module:
         from transformers import Sam2Model
 
-        network = load_pretrained(Sam2Model, source, local)
+        network = load_pretrained(Sam2Model, source, local, "SAM 2")
         _mend_pooling(network)
         return network
 
     def input_format(self, config: Any, processor: Mapping[str, Any]) -> InputFormat:
-        return stretched_input(config, *pixel_statistics(processor, IMAGENET_MEAN, IMAGENET_STD))
+        prompts = config.prompt_encoder_config
+        statistics = pixel_statistics(processor, self.mean, self.std)
+        return InputFormat(prompts.image_size, 4 * (prompts.image_size // prompts.patch_size), *statistics, "stretch")
 
     def outputs(self, config: Any) -> int:
         return int(config.mask_decoder_config.num_multimask_outputs)
 
     def encode(self, network: Any, pixels: Tensor) -> Features:
-        return high_resolution_features(network, pixels)
+        """What `get_image_embeddings` computes, with gradients: the coarse map, and the two finer ones beside it."""
+        maps = list(network.vision_encoder(pixels).fpn_hidden_states)
+        maps[0] = network.mask_decoder.conv_s0(maps[0])
+        maps[1] = network.mask_decoder.conv_s1(maps[1])
+        maps[-1] = maps[-1] + network.no_memory_embedding.view(1, -1, 1, 1)
+        fine, middle, coarse = maps[: len(network.backbone_feature_sizes)]
+        return Features(coarse, (fine, middle))
 
     def decode(
         self, network: Any, features: Features, prompts: Prompts, image_index: Tensor, answer: Answer
     ) -> tuple[Tensor, Tensor]:
-        return decode_high_resolution(network, features, prompts, image_index, answer)
+        if prompts.boxes is None and prompts.points is None and prompts.masks is not None:
+            # As transformers has it: beside a mask alone stands a point that is none.
+            nowhere = prompts.masks.new_zeros(len(prompts), 1, 2)
+            none = torch.full((len(prompts), 1), NOT_A_POINT, device=nowhere.device)
+            prompts = Prompts(points=nowhere, point_labels=none, masks=prompts.masks)
+        decoder = network.mask_decoder
+        outputs = torch.cat([decoder.obj_score_token.weight, decoder.iou_token.weight, decoder.mask_tokens.weight])
+        given = decoder_input(network, features, prompts, image_index, outputs, first_mask=2)
+        # In evaluation mode alone the published model answers with the best of several masks where its single mask is
+        # not stable: a teacher and a student would answer with different tokens, so they ask for the single one.
+        if answer == "published" and decoder.dynamic_multimask_via_stability and not decoder.training:
+            logits, iou = draw_masks(decoder, given, WANTED["every"])
+            logits, iou = decoder._dynamic_multimask_via_stability(logits[:, None], iou[:, None])
+            return logits[:, 0], iou[:, 0]
+        return draw_masks(decoder, given, WANTED[answer])
 
 
 def _mend_pooling(network: Any) -> None:
@@ -82,40 +106,3 @@ def _mend_pooling(network: Any) -> None:
             side //= block.query_stride[0]
             if block.dim == block.dim_out:
                 block.dim, block.proj = 0, nn.Identity()  # the forward pass pools only where `dim` differs
-
-
-def stretched_input(config: Any, mean: Any, std: Any) -> InputFormat:
-    """The input of SAM 2 and what follows it: both sides are scaled to the size."""
-    prompts = config.prompt_encoder_config
-    return InputFormat(prompts.image_size, 4 * (prompts.image_size // prompts.patch_size), mean, std, "stretch")
-
-
-def high_resolution_features(network: Any, pixels: Tensor) -> Features:
-    """What `get_image_embeddings` computes, with gradients: the coarse map, and the two finer ones beside it."""
-    maps = list(network.vision_encoder(pixels).fpn_hidden_states)
-    maps[0] = network.mask_decoder.conv_s0(maps[0])
-    maps[1] = network.mask_decoder.conv_s1(maps[1])
-    maps[-1] = maps[-1] + network.no_memory_embedding.view(1, -1, 1, 1)
-    fine, middle, coarse = maps[: len(network.backbone_feature_sizes)]
-    return Features(coarse, (fine, middle))
-
-
-def decode_high_resolution(
-    network: Any, features: Features, prompts: Prompts, image_index: Tensor, answer: Answer
-) -> tuple[Tensor, Tensor]:
-    """`Family.decode` of SAM 2 and what follows it."""
-    if prompts.boxes is None and prompts.points is None and prompts.masks is not None:
-        # As transformers has it: beside a mask alone stands a point that is none.
-        nowhere = prompts.masks.new_zeros(len(prompts), 1, 2)
-        none = torch.full((len(prompts), 1), NOT_A_POINT, device=nowhere.device)
-        prompts = Prompts(points=nowhere, point_labels=none, masks=prompts.masks)
-    decoder = network.mask_decoder
-    outputs = torch.cat([decoder.obj_score_token.weight, decoder.iou_token.weight, decoder.mask_tokens.weight])
-    given = decoder_input(network, features, prompts, image_index, outputs, first_mask=2)
-    # In evaluation mode alone the published model answers with the best of several masks where its single mask is not
-    # stable: a teacher and a student would answer with different tokens, so they ask for the single one.
-    if answer == "published" and decoder.dynamic_multimask_via_stability and not decoder.training:
-        logits, iou = draw_masks(decoder, given, WANTED["every"])
-        logits, iou = decoder._dynamic_multimask_via_stability(logits[:, None], iou[:, None])
-        return logits[:, 0], iou[:, 0]
-    return draw_masks(decoder, given, WANTED[answer])

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
-from wesam.frames.input_format import InputFormat
-from wesam.models.families.sam2 import decode_high_resolution, high_resolution_features, stretched_input
-from wesam.models.families.shared import load_pretrained, pixel_statistics
-from wesam.models.family import Answer, Target
-from wesam.models.features import Features
-from wesam.types import Prompts
+from wesam.models.families.sam2 import Sam2
+from wesam.models.family import Target
+from wesam.models.pretrained import load_pretrained
 
 _BLOCK = r"vision_encoder\.backbone\.layers\.\d+"
-_HALF = (0.5, 0.5, 0.5)
 
 
-class Sam3Tracker:
+class Sam3Tracker(Sam2):
     """What answers boxes, clicks and masks. What SAM 3 finds by words (its detector) is left out."""
 
     model_type = "sam3_tracker"
@@ -26,7 +21,7 @@ class Sam3Tracker:
     image_processor = "Sam3ImageProcessor"
     processor = "Sam3TrackerProcessor"
     block = _BLOCK
-    learning_rate = 5e-4
+    mean = std = (0.5, 0.5, 0.5)
     targets: Mapping[Target, str] = {
         "attention": rf"{_BLOCK}\.attention\.[qkv]_proj",
         "linear": rf"{_BLOCK}\.(attention\.[qkvo]_proj|mlp\.fc[12])",
@@ -39,18 +34,4 @@ class Sam3Tracker:
     def load(self, source: str, local: bool) -> nn.Module:
         from transformers import Sam3TrackerModel
 
-        return load_pretrained(Sam3TrackerModel, source, local)
-
-    def input_format(self, config: Any, processor: Mapping[str, Any]) -> InputFormat:
-        return stretched_input(config, *pixel_statistics(processor, _HALF, _HALF))
-
-    def outputs(self, config: Any) -> int:
-        return int(config.mask_decoder_config.num_multimask_outputs)
-
-    def encode(self, network: Any, pixels: Tensor) -> Features:
-        return high_resolution_features(network, pixels)
-
-    def decode(
-        self, network: Any, features: Features, prompts: Prompts, image_index: Tensor, answer: Answer
-    ) -> tuple[Tensor, Tensor]:
-        return decode_high_resolution(network, features, prompts, image_index, answer)
+        return load_pretrained(Sam3TrackerModel, source, local, "SAM 3")

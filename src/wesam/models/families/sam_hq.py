@@ -8,9 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from wesam.models.families.sam import Sam
-from wesam.models.families.shared import embed_prompts, load_pretrained
+from wesam.models.families.shared import embed_prompts
 from wesam.models.family import Answer
 from wesam.models.features import Features
+from wesam.models.pretrained import load_pretrained
 from wesam.types import Prompts
 
 
@@ -29,7 +30,7 @@ class SamHq(Sam):
     def load(self, source: str, local: bool) -> nn.Module:
         from transformers import SamHQModel
 
-        return load_pretrained(SamHQModel, source, local)
+        return load_pretrained(SamHQModel, source, local, "SAM-HQ")
 
     def encode(self, network: Any, pixels: Tensor) -> Features:
         output = network.vision_encoder(pixels)

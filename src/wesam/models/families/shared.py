@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pickle import UnpicklingError
 from typing import Any, NamedTuple
 
 import torch
-from safetensors import SafetensorError
-from torch import Tensor, nn
+from torch import Tensor
 
 from wesam.errors import WesamError
 from wesam.frames.input_format import Pixel
@@ -106,28 +104,3 @@ def pixel_statistics(processor: Mapping[str, Any], mean: Pixel, std: Pixel) -> t
             raise WesamError(f"{field} of the image processor: expected 3 values, got {values}")
     (r, g, b), (sr, sg, sb) = named
     return (r, g, b), (sr, sg, sb)
-
-
-def load_pretrained(model: Any, source: str, local: bool) -> nn.Module:
-    """Reads a folder or hub id into one of transformers' classes; see `Family.load`."""
-    try:
-        network, info = model.from_pretrained(
-            source,
-            dtype=torch.float32,
-            attn_implementation="sdpa",
-            local_files_only=local,
-            output_loading_info=True,
-        )
-    except (ValueError, RuntimeError, SafetensorError, UnpicklingError, EOFError) as error:
-        raise WesamError(f"{source}: expected a whole SAM, got: {error}") from error
-    except OSError as error:
-        if not local:
-            raise
-        raise WesamError(f"{source}: expected a whole SAM, got: {error}") from error
-    if info["missing_keys"]:
-        missing = sorted(info["missing_keys"])
-        raise WesamError(
-            f"{source}: expected a whole SAM, got {len(missing)} tensors missing: {', '.join(missing[:4])}"
-        )
-    loaded: nn.Module = network.eval()
-    return loaded
