@@ -18,7 +18,7 @@ from transformers.utils import ModelOutput
 
 from wesam.errors import WesamError
 from wesam.models.efficientnet_lite import VARIANTS, EfficientNetLite
-from wesam.models.pretrained import load_pretrained, quiet
+from wesam.models.pretrained import load_pretrained
 
 
 class EfficientNetLiteConfig(TimmWrapperConfig):  # type: ignore[misc]
@@ -82,17 +82,9 @@ def load_edgetam(folder: str | Path, dtype: torch.dtype = torch.float32, local: 
         OSError: if a hub id cannot be reached.
     """
     try:
-        with quiet():
-            config = EdgeTamConfig.from_pretrained(folder, local_files_only=local)
-        return load_pretrained(
-            EdgeTamModel, str(folder), local, "EdgeTAM", dtype, _own_backbone(config), attention=None
-        )
+        return load_pretrained(EdgeTamModel, str(folder), local, "EdgeTAM", dtype, _own_backbone, attention=None)
     except ImportError as error:
         raise WesamError(f"{folder}: {_NEEDS_TIMM}") from error
-    except OSError as error:
-        if not local:
-            raise
-        raise WesamError(f"{folder}: expected a whole EdgeTAM, got none: {error}") from error
 
 
 def _own_backbone(config: EdgeTamConfig) -> EdgeTamConfig:

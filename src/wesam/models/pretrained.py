@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from logging import ERROR
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -46,7 +47,7 @@ def quiet() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         logging.set_verbosity_error()
-        hub_logging.set_verbosity(hub_logging.ERROR)
+        hub_logging.set_verbosity(ERROR)
         logging.disable_progress_bar()
         try:
             yield
@@ -93,7 +94,7 @@ def load_pretrained(
     local: bool,
     kind: str,
     dtype: torch.dtype = torch.float32,
-    config: Any = None,
+    config: Callable[[Any], Any] = lambda own: own,
     attention: str | None = "sdpa",
 ) -> nn.Module:
     """Reads a folder or hub id into one of transformers' classes, in evaluation mode.
@@ -104,7 +105,7 @@ def load_pretrained(
         local: whether the network is never asked.
         kind: what it should be, in the message of an error.
         dtype: of the weights.
-        config: in place of the source's own.
+        config: from the source's own configuration to the one that is built.
         attention: which implementation; None for transformers' choice.
 
     Raises:
@@ -115,13 +116,14 @@ def load_pretrained(
     """
     try:
         with quiet():
+            own = model.config_class.from_pretrained(source, local_files_only=local)
             network, info = model.from_pretrained(
                 source,
                 dtype=dtype,
                 local_files_only=local,
                 output_loading_info=True,
                 ignore_mismatched_sizes=True,  # they are named below
-                config=config,
+                config=config(own),
                 attn_implementation=attention,
             )
     except OSError as error:
