@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from safetensors.torch import load_file, save_file
 
 from tests.conftest import ImageSet
 from wesam.adaptation import adapt, run
 from wesam.errors import WesamError
 from wesam.labels.check import load_samples
+from wesam.training.checkpoint import list_checkpoints
 from wesam.training.config import make_config
+from wesam.training.run_folder import RunFolder
 from wesam.types import Instance, Sample
 
 
@@ -227,3 +232,36 @@ def test_masks_that_are_kept_for_scoring_are_not_learned_from(
         assert sum(len(sample.instances) for sample in masks or ()) == left
         assert (masks is None) == (left == 0)
         assert "1.png" not in {sample.id for sample in masks or ()}
+
+
+def test_a_run_goes_on_from_an_adapter(image_set: ImageSet, model_folder: Path, tmp_path: Path) -> None:
+    """With new labels, its kind of update and its weights; a killed one is resumed."""
+    settings = {**SHORT, "selection": {"rule": "last"}, "method": {"teacher": "shared"}, "checkpoint_every": 1}
+    first = adapt(
+        model_folder,
+        image_set.images,
+        image_set.boxes,
+        tmp_path / "first",
+        **{**settings, "update": {"kind": "lora", "rank": 2}},
+    )
+    parent = load_file(first.adapter / "adapter_model.safetensors")
+    settings |= {"start": first.adapter, "health": {"every": 5}, "learning_rate": 1e-9, "weight_decay": 0}
+    labels = some_masks(image_set, tmp_path / "some.json", 4)
+    second = adapt(model_folder, image_set.images, labels, tmp_path / "second", **settings)
+    weights = load_file(second.adapter / "adapter_model.safetensors")
+    for name, tensor in parent.items():
+        torch.testing.assert_close(weights[name], tensor, atol=1e-7, rtol=0)
+    assert second.summary["start"]["sha256"] == (second.adapter / "parent_adapter.sha256").read_text().strip()
+    rows = [row for row in RunFolder(second.folder).read_metrics() if "health" in row]
+    # The source model is still there to be chosen, and so is what the run came with.
+    assert [row["step"] for row in rows] == [0, 1, 2]
+    assert rows[0]["health"]["anchor_agreement"] == 1 > rows[1]["health"]["anchor_agreement"]
+
+    shutil.rmtree(list_checkpoints(second.folder / "checkpoints")[-1])
+    again = adapt(model_folder, image_set.images, labels, tmp_path / "second", resume=True, **settings)
+    assert again.summary["resumed_from"] == 1
+    resumed = load_file(again.adapter / "adapter_model.safetensors")
+    assert all(torch.equal(resumed[name], tensor) for name, tensor in weights.items())
+    save_file({name: tensor + 1 for name, tensor in parent.items()}, first.adapter / "adapter_model.safetensors")
+    with pytest.raises(WesamError, match="expected the adapter that this run started from"):
+        adapt(model_folder, image_set.images, labels, tmp_path / "second", resume=True, **settings)

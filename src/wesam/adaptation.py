@@ -32,7 +32,7 @@ from wesam.training.progress import Progress
 from wesam.training.run_folder import RunFolder
 from wesam.training.watch import Selection
 from wesam.types import Sample
-from wesam.updates.load import load_segmenter
+from wesam.updates.load import load_segmenter, start_from
 from wesam.updates.update import add_update
 
 _TELL_EVERY = 5.0  # seconds
@@ -133,6 +133,7 @@ def run(
     if hint is not None:
         tell(f"note: {hint}")
     add_update(segmenter, config.update, seed=config.seed)
+    parent = None if config.start is None else start_from(segmenter, config.start)
     method = build_method(config.method, segmenter)
     if method.needs == "masks" and labelled is None:
         raise WesamError(f"method {config.method.name}: expected labels with masks, got no labels")
@@ -158,7 +159,7 @@ def run(
             found = automatic_labels(config, accelerator, segmenter, folder, kept_aside, tell)
             weak = _prompted(config, found)
         if accelerator.is_main_process:
-            keep_same_inputs(folder.inputs, source, _all_labels(method, weak, masks))
+            keep_same_inputs(folder.inputs, source, _all_labels(method, weak, masks), parent)
         accelerator.wait_for_everyone()
         trained = train(config, accelerator, method, weak, folder, masks, on_progress, tell)
         if not accelerator.is_main_process:
@@ -168,6 +169,7 @@ def run(
         summary = {
             "model": config.model,
             "method": config.method.name,
+            "start": None if parent is None else {"adapter": str(config.start), "sha256": parent},
             "images": len(weak),
             "instances": sum(len(sample.instances) for sample in weak),
             "masks": sum(len(sample.instances) for sample in masks or ()),

@@ -19,6 +19,7 @@ from tests.conftest import ImageSet
         (("--labels", "no.json"), "no.json"),
         (("--images", "nowhere"), "nowhere"),
         (("--set", "stepz=3"), "stepz: unknown setting"),
+        (("--start", "no/adapter"), "no/adapter: expected the adapter of a run"),
         (("--preset", "papr"), "expected one of default, paper"),
     ],
 )

@@ -22,6 +22,10 @@ def adapt(
         typer.Option("--labels", help="Weak labels; absent: the model finds prompts itself.", metavar="PATH"),
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Run folder, made here.", metavar="DIR")] = None,
+    start: Annotated[
+        Path | None,
+        typer.Option("--start", help="Adapter of an earlier run to go on from, with new labels.", metavar="DIR"),
+    ] = None,
     val_labels: Annotated[
         Path | None,
         typer.Option("--val-labels", help="Masks to report on at the end; nothing is chosen by them.", metavar="PATH"),
@@ -65,6 +69,7 @@ def adapt(
         "labels": labels,
         "labels_format": format_with(format, instances),
         "out": out,
+        "start": start,
         "val_labels": val_labels,
         "val_labels_format": val_format,
         "prompt": prompt,

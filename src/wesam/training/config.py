@@ -32,7 +32,8 @@ from wesam.prompts.weak_labels import PromptKind
 from wesam.training.dropped import refuse_dropped
 from wesam.types import ImageReading
 from wesam.updates.lora import LoraSettings
-from wesam.updates.registry import AnyUpdateSettings
+from wesam.updates.registry import AnyUpdateSettings, read_settings
+from wesam.updates.update import SETTINGS_FILE
 
 PAPER_WARMUP_STEPS = 250
 WARMUP_STEPS = 50
@@ -81,6 +82,10 @@ class RunConfig(BaseModel):
     )
     labels_format: str | None = Field(default=None, description="of `labels`, as --format; None: told by the content")
     out: Path = Field(description="run folder; made if absent")
+    start: Path | None = Field(
+        default=None,
+        description="adapter to go on from, of the same model and kind of update; the anchor stays the source model",
+    )
     val_labels: Path | None = Field(
         default=None, description="masks to report on after the run; nothing is ever chosen by them"
     )
@@ -161,7 +166,7 @@ class RunConfig(BaseModel):
             raise ValueError(f"expected trackers of {', '.join(known)}, got {wrong[0]}")
         return trackers
 
-    @field_validator("images", "labels", "out", "val_labels")
+    @field_validator("images", "labels", "out", "start", "val_labels")
     @classmethod
     def _stays_true_elsewhere(cls, path: Path | None) -> Path | None:
         # A run is resumed from wherever its user happens to be.
@@ -263,7 +268,7 @@ def make_config(
     sources = [_with_named_method(one) for one in sources]
     method = [name for one in sources for name in _name_in(one, "method")][-1]
     if method in method_names():
-        sources = [_update_of(method), *sources]
+        sources = [_update_of(method), _update_started_from(_last(sources, "start")), *sources]
     named = {block: [name for one in sources for name in _name_in(one, block)] for block in _NAMED_BY}
     merged: dict[str, Any] = {}
     for one in sources:
@@ -335,6 +340,14 @@ def _update_of(method: str) -> dict[str, Any]:
     """The kind of update that a method asks for, as a source that all others win over."""
     asked = dict(method_type(settings_type(method).model_construct(name=method)).update)
     return {"update": asked} if asked else {}
+
+
+def _update_started_from(adapter: Any) -> dict[str, Any]:
+    """The kind of update of the adapter that a run starts from, as a source that presets and users win over."""
+    file = Path(str(adapter)) / SETTINGS_FILE
+    if adapter is None or not file.is_file():  # what is wrong with it is said once the model is there
+        return {}
+    return {"update": read_settings(file).model_dump(mode="json")}
 
 
 def _name_in(source: dict[str, Any], block: str) -> list[Any]:

@@ -13,19 +13,20 @@ from wesam.errors import WesamError
 from wesam.types import Sample
 
 
-def keep_same_inputs(path: Path, model: bytes, samples: Sequence[Sample]) -> None:
+def keep_same_inputs(path: Path, model: bytes, samples: Sequence[Sample], parent: str | None = None) -> None:
     """Notes the inputs of a new run in `path`, or checks those of a resumed one against it.
 
     Args:
         path: of the record.
         model: the source model's `models.fingerprint`.
         samples: what is adapted to, wherever its files lie now.
+        parent: SHA-256 of the adapter that the run starts from; None if from the source model.
 
     Raises:
         WesamError: naming what is missing, new or different.
     """
     images = {sample.id: _digest(sample) for sample in samples}
-    now = {"model": model.hex(), "images": images}
+    now = {"model": model.hex(), "images": images, **({} if parent is None else {"start": parent})}
     if not path.exists():
         with replaced_file(path) as partial:
             partial.write_text(json.dumps(now, indent=0) + "\n", encoding="utf-8")
@@ -38,6 +39,11 @@ def keep_same_inputs(path: Path, model: bytes, samples: Sequence[Sample]) -> Non
     if source != now["model"]:
         raise WesamError(
             f"{path}: expected the source model that this run began with, got other weights by that name. "
+            f"Bring it back, or begin a new run"
+        )
+    if before.get("start") != parent:
+        raise WesamError(
+            f"{path}: expected the adapter that this run started from, got other weights in its place. "
             f"Bring it back, or begin a new run"
         )
     told = _changes(known, images)

@@ -193,7 +193,11 @@ class _Loop:
             if not moved and self.guard.must_go_back:
                 return self._go_back()
             self.step += 1
-            measured = config.health.every > 0 and (self.step % config.health.every == 0 or self.step == self.steps)
+            measured = config.health.every > 0 and (
+                self.step % config.health.every == 0
+                or self.step == self.steps
+                or (self.step == 1 and config.start is not None)  # what it came with is a candidate
+            )
             due = self.step % config.checkpoint_every == 0 or self.step == self.steps
             if due or measured or self.step % config.log_every == 0:
                 self.window.flush(self.step, rate)

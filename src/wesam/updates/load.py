@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from safetensors import SafetensorError
@@ -20,7 +21,15 @@ from wesam.updates.part import Part
 from wesam.updates.peft_config import read_peft_config
 from wesam.updates.registry import read_settings
 from wesam.updates.settings import UpdateSettings
-from wesam.updates.update import SETTINGS_FILE, SOURCE_FILE, WEIGHTS_FILE, Update, put_in_place, source_of
+from wesam.updates.update import (
+    SETTINGS_FILE,
+    SOURCE_FILE,
+    WEIGHTS_FILE,
+    Update,
+    put_in_place,
+    source_of,
+    update_of,
+)
 
 # What the first version called its settings.
 _OLD_SETTINGS_FILE = "lora_settings.json"
@@ -83,6 +92,52 @@ def attach_adapter(segmenter: Segmenter, folder: Path, trainable: bool = False) 
     for parameter in update.parameters():
         parameter.requires_grad_(trainable)
     return update
+
+
+def start_from(segmenter: Segmenter, folder: Path) -> str:
+    """Gives the fresh update of a network the weights of a saved adapter. The source model stays the source model.
+
+    Args:
+        segmenter: with an update in place (`add_update`).
+        folder: of an adapter that was made from the same source model by the same settings.
+
+    Returns:
+        SHA-256 of the adapter's weights file, which the update notes as its parent's.
+
+    Raises:
+        WesamError: if it is another kind of update, of another model, or cannot be read; nothing has changed then.
+    """
+    update = update_of(segmenter)
+    own, settings = update.settings, _read_settings(folder)
+    if settings is None:
+        raise WesamError(f"{folder}: expected the adapter of a run, a folder with {SETTINGS_FILE}, got another one")
+    if own is None or _decisive(settings) != _decisive(own):
+        raise WesamError(
+            f"{folder}: expected an adapter of the kind that this run has, {_in_words(own)}, got "
+            f"{_in_words(settings)}; where no other update is asked for, a run takes that of the adapter"
+        )
+    made_on = (folder / SOURCE_FILE).read_text(encoding="utf-8").strip() if (folder / SOURCE_FILE).is_file() else ""
+    if made_on != update.source:
+        raise WesamError(
+            f"{folder}: expected an adapter of {segmenter.name}, got one that was made from other weights; go on with "
+            f"the model that it was made from"
+        )
+    weights = folder / (PEFT_WEIGHTS_FILE if (folder / PEFT_WEIGHTS_FILE).is_file() else WEIGHTS_FILE)
+    update.load(_read_weights(weights), source=str(weights))
+    update.parent = hashlib.sha256(weights.read_bytes()).hexdigest()
+    return update.parent
+
+
+def _decisive(settings: UpdateSettings) -> dict[str, Any]:
+    """What decides which weights there are and how they act; how they learn may differ."""
+    return {name: value for name, value in settings.model_dump().items() if name not in ("rate", "dropout")}
+
+
+def _in_words(settings: UpdateSettings | None) -> str:
+    if settings is None:
+        return "none"
+    values = settings.model_dump(exclude_none=True, exclude={"kind", "rate"})
+    return " ".join([settings.kind, *(f"{name}={value}" for name, value in values.items())])
 
 
 def _peft_parts(

@@ -24,6 +24,7 @@ from wesam.updates.settings import UpdateSettings
 SETTINGS_FILE = "update.json"
 WEIGHTS_FILE = "update.safetensors"
 SOURCE_FILE = "source_weights.sha256"
+PARENT_FILE = "parent_adapter.sha256"
 
 State = dict[str, Tensor]
 
@@ -53,6 +54,9 @@ class Update:
         settings: what it was made by; None for an adapter that another package made.
         parts: in place.
         source: fingerprint of the network before they were.
+
+    Attributes:
+        parent: SHA-256 of the weights of the adapter that it started from; None if from the source model.
     """
 
     def __init__(
@@ -61,6 +65,7 @@ class Update:
         self.settings = settings
         self.parts = tuple(parts)
         self.source = source
+        self.parent: str | None = None
         self._segmenter = segmenter
         self._off = 0
 
@@ -173,6 +178,8 @@ class Update:
                 text = self.settings.model_dump_json(indent=2) + "\n"
                 (partial / SETTINGS_FILE).write_text(text, encoding="utf-8")
             (partial / SOURCE_FILE).write_text(self.source + "\n", encoding="utf-8")
+            if self.parent is not None:
+                (partial / PARENT_FILE).write_text(self.parent + "\n", encoding="utf-8")
 
     def merged(self) -> nn.Module:
         """A plain network with the update in its weights; the segmenter stays as it is.
