@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from tests.labels.conftest import CocoSet
-from tests.labels.written import WRITERS
+from tests.labels.written import SIZE, WRITERS, Box
 from wesam.labels.check import CheckReport, check
 
 PIXEL_FORMATS = [name for name in WRITERS if name not in ("yolo", "label-studio")]
@@ -55,6 +55,45 @@ def test_a_small_box_in_the_corner_and_a_pixel_alone_are_no_fractions(
         place.mkdir()
         report = check(folder, WRITERS[format](place, "a.png", boxes), decode=False)
         assert (report.fatal, report.summary.boxes) == ((), len(boxes))
+
+
+@pytest.mark.parametrize(("end", "fatal"), [(1.05, True), (1.2, False)])
+def test_fractions_may_go_a_little_over_the_border(folder: Path, tmp_path: Path, end: float, fatal: bool) -> None:
+    report = check(folder, WRITERS["csv"](tmp_path, "a.png", [(0.15, 0.3, 0.45, end), (0.5, 0.25, 0.875, 0.75)]))
+    assert bool(report.fatal) is fatal
+
+
+@pytest.mark.parametrize("format", PIXEL_FORMATS)
+def test_some_objects_in_fractions_are_named(folder: Path, format: str, tmp_path: Path) -> None:
+    report = check(folder, WRITERS[format](tmp_path, "a.png", [*GOOD, (0.15, 0.3, 0.45, 0.7)]))
+    assert "coordinates within 0..1, so within the first pixel, in 1 object" in notes(report)
+
+
+def many(folder: Path, images: int, boxes: list[Box]) -> Path:
+    rows = []
+    for number in range(images):
+        Image.new("RGB", SIZE, "grey").save(folder / f"{number}.png")
+        rows += [f"{number}.png,{a},{b},{c},{d}" for a, b, c, d in boxes]
+    (folder / "a.png").unlink()
+    path = folder.parent / "many.csv"
+    path.write_text("\n".join(["image,x0,y0,x1,y1", *rows]))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("images", "boxes", "silent"),
+    [
+        (5, [(2, 2, 10, 9), (12, 10, 29, 19)], False),
+        (2, [(2, 2, 10, 9), (12, 10, 29, 19)] * 4, True),  # two images may be so by chance
+        (4, [(2, 2, 10, 9), (12, 10, 29, 19)], True),  # so may eight objects
+        (5, [(2, 2, 10, 9), (12, 10, 31, 19)], True),
+    ],
+)
+def test_labels_that_all_lie_in_the_upper_left_are_of_smaller_copies(
+    folder: Path, images: int, boxes: list[Box], silent: bool
+) -> None:
+    said = notes(check(folder, many(folder, images, boxes)))
+    assert ("in the upper left quarter of their images: labels of smaller copies" in said) is not silent
 
 
 def test_fractions_where_percentages_are_expected(folder: Path) -> None:

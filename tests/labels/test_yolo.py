@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from tests.labels.damage import assert_sound, damaged
+from wesam.labels.formats import read_labels
 from wesam.labels.yolo import read_yolo
 
 A = "0 0.5 0.5 0.25 0.5\n1 0.1 0.1 0.5 0.1 0.5 0.6 0.1 0.6\n\n0 0.05 0.05 0.1 0.1\n"
@@ -72,7 +73,7 @@ def test_without_names(labels: Path, photos: Path) -> None:
         ("x 0.5 0.5 0.1 0.1", "class index .* got 'x'"),
         ("-1 0.5 0.5 0.1 0.1", "class index"),
         ("9" * 5000 + " 0.5 0.5 0.1 0.1", "class index"),
-        ("0.0 0.5 0.5 0.1 0.1", "class index"),
+        ("0.5 0.5 0.5 0.1 0.1", "class index"),
         ("0 nan 0.5 0.1 0.1", "finite numbers .* got .*nan"),
         ("0 0.5 0.5 0.1 inf", "finite numbers"),
         ("0 0.5 0.5 0.1 big", "finite numbers"),
@@ -277,3 +278,38 @@ def test_a_set_of_four_corners_alone_is_noted(labels: Path, photos: Path) -> Non
     assert (problem.severity, "turned boxes" in problem.message) == ("note", True)
     (labels / "a.txt").write_text(line + "0 0.5 0.5 0.25 0.5\n")
     assert read_yolo(labels, photos).problems == ()
+
+
+@pytest.mark.parametrize("index", ["1", "1.0", "1.000000e+00", "1."])
+def test_a_class_index_may_be_written_as_other_numbers_are(labels: Path, photos: Path, index: str) -> None:
+    (labels / "a.txt").write_text(f"{index} 0.5 0.5 0.25 0.5\n")
+    (labels / "data.yaml").write_text("names: [cell, nucleus]\n")
+    found = read_labels(labels, photos)
+    assert (found.problems, found.samples[0].instances[0].category) == ((), "nucleus")
+
+
+@pytest.mark.parametrize(
+    ("fifths", "silent"), [((0.9, 0.8, 0.3), True), ((0.3, 0.8, 0.9), True), ((0.8, 0.3, 0.9), False)]
+)
+def test_confidences_that_are_in_no_order_may_be_angles(
+    labels: Path, photos: Path, fifths: tuple[float, ...], silent: bool
+) -> None:
+    (labels / "a.txt").write_text("".join(f"0 0.5 0.5 0.25 0.5 {number}\n" for number in fifths))
+    found = read_yolo(labels, photos)
+    assert len(found.samples[0].instances) == 3
+    assert (found.problems == ()) is silent
+    assert silent or "if they are angles in radians" in found.problems[0].message
+
+
+def test_a_confidence_before_the_box_is_told(labels: Path, photos: Path) -> None:
+    (labels / "a.txt").write_text("0 0.87 0.5 0.5 0.2 0.4\n0 0.65 0.3 0.3 0.1 0.1\n")
+    assert "if the confidence stood first" in str(read_yolo(labels, photos).problems[-1])
+    (labels / "a.txt").write_text("0 0.6 0.5 0.5 0.2 0.9\n0 0.65 0.3 0.3 0.1 0.1\n")
+    assert read_yolo(labels, photos).problems == ()
+
+
+def test_turned_boxes_in_whole_degrees_beside_small_ones(labels: Path, photos: Path) -> None:
+    (labels / "a.txt").write_text("0 0.5 0.5 0.5 0.25 90\n0 0.5 0.5 0.5 0.25 0.5\n")
+    found = read_yolo(labels, photos)
+    assert "angles in degrees" in found.problems[0].message
+    assert found.samples[0].instances[0].box == pytest.approx((25, 5, 35, 35))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -72,3 +73,39 @@ def test_turned_boxes_of_a_set_are_outlines() -> None:
 def test_no_lines_and_odd_ones() -> None:
     assert find_layout([]) == Layout()
     assert find_layout([[], ["x"], ["nan"] * 5, ["9" * 5000] * 8]) is not None
+
+
+@pytest.mark.parametrize(("count", "points"), [(1, 12), (2, 5)])
+def test_few_lines_that_cross_themselves_look_like_key_points(count: int, points: int) -> None:
+    with pytest.raises(WesamError, match="YOLO pose"):
+        find_layout(poses(count, 2, points))
+    with pytest.raises(WesamError, match="YOLO pose"):
+        find_layout([[*line, "0.87"] for line in poses(count, 2, points)])
+    with pytest.raises(WesamError, match="YOLO pose"):
+        find_layout([[*line, "0.87", "3"] for line in poses(count, 2, points)])
+
+
+@pytest.mark.parametrize("corners", [3, 4, 5, 8, 12, 20])
+@pytest.mark.parametrize("behind", [[], ["0.87"], ["0.87", "3"]])
+def test_few_outlines_are_outlines(corners: int, behind: list[str]) -> None:
+    for seed in range(20):
+        lines = [[*line, *behind] for line in outlines(seed % 3 + 1, corners)]
+        assert find_layout(lines).keypoints is None
+
+
+def scored(count: int, points: int = 5) -> list[list[str]]:
+    """Key points as a detector writes them: how sure it is of each; one that it does not see is nowhere."""
+    lines = poses(count, 3, points)
+    for line in lines:
+        line[6::3] = [f"{0.95 - 0.05 * k:.2f}" for k in range(points)]
+        line[-3:] = ["0.0", "0.0", "0.1"]
+    return lines
+
+
+@pytest.mark.parametrize("behind", [[], ["0.87"], ["0.87", "3"]])
+@pytest.mark.parametrize("make", [poses, scored])
+def test_what_detectors_write_of_key_points(make: Callable[..., list[list[str]]], behind: list[str]) -> None:
+    lines = [[*line, *behind] for line in (make(4, 3) if make is poses else make(4))]
+    layout = find_layout(lines)
+    assert layout.keypoints == (5, 3)
+    assert len(read_line(lines[0], layout).points) == (5 if make is poses else 4)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from pycocotools import mask as coco_mask
 
 from wesam.errors import WesamError
+from wesam.labels.box_numbers import BoxNumbers, doubtful_reading
 from wesam.labels.files import label_files
 from wesam.labels.folder import ImageFolder
 from wesam.labels.label_set import LabelSet
@@ -61,6 +62,20 @@ class LabelBuilder(ProblemLog):
         self._samples: dict[str, dict[str, Sample]] = {}
         self._labelled_in: dict[tuple[str, str], tuple[str, str]] = {}
         self._sized: set[str] = set()
+        self._labels = file
+        self._boxes: dict[str, list[BoxNumbers]] = {}
+
+    def box_as_written(self, reading: str, numbers: Sequence[float], file: ImageFile, area: float = 0.0) -> None:
+        """Notes the four numbers of a box before they are fitted, in pixels: all together they may mean others.
+
+        Args:
+            reading: what they are in this format (see `box_numbers`).
+            numbers: of a box that is not turned.
+            file: its image.
+            area: as the labels state it; 0 if they do not.
+        """
+        a, b, c, d = numbers
+        self._boxes.setdefault(reading, []).append(BoxNumbers((a, b, c, d), (file.width, file.height), file.id, area))
 
     def claim(
         self, field: str, find: Callable[_P, ImageFile | None], *args: _P.args, **kwargs: _P.kwargs
@@ -90,6 +105,10 @@ class LabelBuilder(ProblemLog):
             self._sized.add(file.id)
 
     def build(self) -> LabelSet:
+        self.file = self._labels
+        for reading, boxes in self._boxes.items():
+            if doubt := doubtful_reading(boxes, reading):
+                self.tell("", doubt, "note")
         chosen = [self._chosen(image_id, rivals) for image_id, rivals in self._samples.items()]
         samples = tuple(sample for sample in chosen if sample is not None)
         left_out = {image_id for image_id, _ in self._labelled_in} - {sample.id for sample in samples}

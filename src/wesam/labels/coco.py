@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from wesam.errors import WesamError
+from wesam.labels.box_numbers import CORNER, BoxNumbers, doubtful_reading, numbers_of_json
 from wesam.labels.files import list_files
 from wesam.labels.folder import ImageFile, ImageFolder
 from wesam.labels.format import Format, is_json
@@ -155,6 +156,7 @@ class _CocoReader(ProblemLog):
         """The usable instances of each image id."""
         instances: dict[_Id, list[Instance]] = {image_id: [] for image_id in files}
         names: set[str] = set()
+        boxes: list[BoxNumbers] = []
         crowds = lost = unknown = repeated = 0
         for index, entry in enumerate(entries):
             field = f"annotations[{index}]"
@@ -173,6 +175,7 @@ class _CocoReader(ProblemLog):
             image_id = self.attempt(f"{field}.image_id", _image_id, entry.get("image_id"), files)
             file = None if image_id is None else files[image_id]
             box, rle = self.box_and_mask(entry, field, file)
+            boxes += numbers_of_json(entry, file) if file is not None and rle is None else ()
             category_id = entry.get("category_id")
             category = categories.get(category_id) if _is_id(category_id) else None
             unknown += category is None and category_id is not None and bool(categories)
@@ -190,6 +193,8 @@ class _CocoReader(ProblemLog):
                 label = category.name if category else ""
                 guessed = "score" in entry
                 instances[image_id].append(Instance(name, box, points or (), rle, label, guessed))
+        if doubt := doubtful_reading(boxes, CORNER):
+            self.tell("annotations", doubt, "note")
         if crowds:
             self.tell("annotations", f"{crowds} crowd regions (iscrowd) are left out", "note")
         if lost:

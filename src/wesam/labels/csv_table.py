@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from wesam.errors import WesamError
 from wesam.labels.assemble import LabelBuilder, Mark
+from wesam.labels.box_numbers import CENTRE, CORNER, EDGES
 from wesam.labels.csv_columns import Columns, find_columns
 from wesam.labels.format import Format
 from wesam.labels.label_set import LabelSet
@@ -87,7 +88,7 @@ def read_csv(labels: Path, images: Path) -> LabelSet:
         elif files[name] is None:
             lost += 1
         if (file := files[name]) is not None:
-            mark = builder.attempt_object(field, _mark, row, columns, field, file)
+            mark = builder.attempt_object(field, _mark, row, columns, field, file, builder)
             if mark is not None:
                 marks[file.id].append(mark)
     if lost:
@@ -133,11 +134,13 @@ def _is_close(text: str, number: float) -> bool:
     return abs(parse_floats([text], "a number")[0] - number) <= 1
 
 
-def _mark(row: list[str], columns: Columns, field: str, file: ImageFile) -> Mark:
+def _mark(row: list[str], columns: Columns, field: str, file: ImageFile, builder: LabelBuilder) -> Mark:
     box = point = None
     category = next((cell for cell in _cells(row, columns.category) if cell), "")
     if any(_cells(row, columns.box)):
         _refuse_turned(_cells(row, columns.angle))
+        reading = EDGES if columns.edges else CORNER if columns.corner else CENTRE
+        builder.box_as_written(reading, _numbers(row, columns), file)
         box = fit_box(_box(row, columns), file.width, file.height)
     if any(_cells(row, columns.point)):
         x, y = parse_floats(_cells(row, columns.point), "finite numbers x, y")
@@ -154,16 +157,20 @@ def _mark(row: list[str], columns: Columns, field: str, file: ImageFile) -> Mark
     return Mark(field, category, box, (point,) if point else (), group=group)
 
 
+def _numbers(row: list[str], columns: Columns) -> list[float]:
+    """The four of a box, as its columns have them."""
+    kind = (
+        "x0, y0, x1, y1" if columns.edges else "left, top, width, height" if columns.corner else "cx, cy, width, height"
+    )
+    return parse_floats(_cells(row, columns.box), f"finite numbers {kind}")
+
+
 def _box(row: list[str], columns: Columns) -> tuple[float, float, float, float]:
     """Its edges in pixels."""
+    a, b, c, d = _numbers(row, columns)
     if columns.edges:
-        x0, y0, x1, y1 = parse_floats(_cells(row, columns.edges), "finite numbers x0, y0, x1, y1")
-        return x0, y0, x1, y1
-    if columns.corner:
-        left, top, width, height = parse_floats(_cells(row, columns.corner), "finite numbers left, top, width, height")
-        return left, top, left + width, top + height
-    x, y, width, height = parse_floats(_cells(row, columns.centre), "finite numbers cx, cy, width, height")
-    return x - width / 2, y - height / 2, x + width / 2, y + height / 2
+        return a, b, c, d
+    return (a, b, a + c, b + d) if columns.corner else (a - c / 2, b - d / 2, a + c / 2, b + d / 2)
 
 
 def _cells(row: list[str], indices: tuple[int, ...]) -> list[str]:

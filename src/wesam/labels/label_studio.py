@@ -16,6 +16,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from wesam.errors import WesamError
 from wesam.labels.assemble import LabelBuilder, Mark
+from wesam.labels.box_numbers import CORNER
 from wesam.labels.brush_rle import decode_brush
 from wesam.labels.format import Format, is_json
 from wesam.labels.images import is_image_name
@@ -174,7 +175,7 @@ def _results(annotations: object, place: str, builder: LabelBuilder) -> tuple[li
 def _marks(regions: dict[str, _Region], file: ImageFile, builder: LabelBuilder) -> list[Mark]:
     marks: dict[str, Mark] = {}
     for region_id, region in regions.items():
-        mark = builder.attempt_object(region.field, _mark, region, file)
+        mark = builder.attempt_object(region.field, _mark, region, file, builder)
         if mark is not None:
             marks[region_id] = mark
         elif not region.value.keys() & _SHAPE_KEYS and not region.kinds <= _WITHOUT_SHAPE:
@@ -217,7 +218,7 @@ def _regions(results: list[Any], place: str, builder: LabelBuilder) -> dict[str,
     return regions
 
 
-def _mark(region: _Region, file: ImageFile) -> Mark | None:
+def _mark(region: _Region, file: ImageFile, builder: LabelBuilder) -> Mark | None:
     """None if the region has no shape that is read."""
     value = region.value
     if not value.keys() & _SHAPE_KEYS:
@@ -237,6 +238,8 @@ def _mark(region: _Region, file: ImageFile) -> Mark | None:
         return Mark(region.field, category, rle=rle)
     if "height" in value:
         width, height = _pixels(value, "width", "height", file)
+        if not degrees:
+            builder.box_as_written(CORNER, (x, y, width, height), file)
         box = fit_rotated_box((x, y, x + width, y + height), degrees, (x, y), file.width, file.height)
         return Mark(region.field, category, box)
     category, label = read_polarity(category)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from wesam.errors import WesamError
 from wesam.labels.assemble import LabelBuilder, Mark, read_file_by_file
+from wesam.labels.box_numbers import EDGES
 from wesam.labels.format import Format, has_xml_root
 from wesam.labels.images import is_image_name
 from wesam.labels.rotation import rotation_of_xml
@@ -74,13 +75,13 @@ def _marks(root: Element, file: ImageFile, builder: LabelBuilder) -> list[Mark]:
         name = (element.findtext("name") or "").strip()
         if not name:
             builder.tell(f"{field}.name", "expected the name of a class, got none", "note")
-        box = builder.attempt_object(f"{field}.bndbox", _box, element, file)
+        box = builder.attempt_object(f"{field}.bndbox", _box, element, file, builder)
         if box is not None:
             marks.append(Mark(field, name, box))
     return marks
 
 
-def _box(element: Element, file: ImageFile) -> tuple[float, float, float, float]:
+def _box(element: Element, file: ImageFile, builder: LabelBuilder) -> tuple[float, float, float, float]:
     if element.find("robndbox") is not None:
         return _turned_box(element, file)
     texts = [element.findtext(f"bndbox/{edge}") for edge in _EDGES]
@@ -89,6 +90,8 @@ def _box(element: Element, file: ImageFile) -> tuple[float, float, float, float]
         raise WesamError(f"expected xmin, ymin, xmax and ymax, got no {' and no '.join(missing)}")
     x0, y0, x1, y1 = parse_floats([text or "" for text in texts], "finite numbers xmin, ymin, xmax, ymax")
     degrees = rotation_of_xml(element)
+    if not degrees:
+        builder.box_as_written(EDGES, (x0, y0, x1, y1), file)
     # CVAT counts from 0, and writes turned boxes alone with their angle.
     first = 0 if degrees else 1
     box = (x0 - first, y0 - first, x1, y1)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from wesam.errors import WesamError
 from wesam.labels.assemble import LabelBuilder, Mark, read_file_by_file
+from wesam.labels.box_numbers import CORNER, numbers_of_json
 from wesam.labels.coco import read_box, read_segmentation
 from wesam.labels.format import Format, is_json
 from wesam.untrusted import read_json
@@ -68,6 +69,9 @@ def _take(content: dict[str, Any], name: Path, builder: LabelBuilder) -> None:
     for index, annotation in enumerate(annotations):
         field = f"annotations[{index}]"
         mark = builder.attempt_object(field, _mark, annotation, field, sized)
+        if isinstance(annotation, dict) and not annotation.get("segmentation"):
+            for box in numbers_of_json(annotation, sized):
+                builder.box_as_written(CORNER, box.numbers, sized, box.area)
         if mark is not None:
             marks.append(mark)
     builder.add(sized, marks)

@@ -39,6 +39,12 @@ _NEARLY_ALL = 0.9
 # Loose boxes around objects that fill their image are a little smaller.
 _WHOLE_IMAGE = 0.95
 
+# Fractions as detectors and hands write them go a little over 1.
+_FRACTION = 1.1
+
+# So many objects on so many images, all of them in the upper left quarter, are no chance.
+_LEAST_CROWD, _LEAST_IMAGES = 10, 3
+
 # Masks are looked at pixel by pixel, so of large sets only so many, evenly.
 _MOST_MASKS = 200
 
@@ -58,7 +64,7 @@ def without_fractions(found: LabelSet, name: str) -> LabelSet:
     odd = any(problem.fractions for problem in found.problems) or any(not _is_whole(one) for _, one in pairs)
     unit = 0.01 if found.percent else 0.0
     within = all(
-        right <= max(1.0, unit * sample.width) and bottom <= max(1.0, unit * sample.height)
+        right <= _FRACTION * max(1.0, unit * sample.width) and bottom <= _FRACTION * max(1.0, unit * sample.height)
         for sample, one in pairs
         for right, bottom in [_far_corner(one)]
     )
@@ -85,6 +91,8 @@ def look_at_set(samples: Sequence[Sample], found: LabelSet, name: str) -> list[P
         name: of the labels, for the messages.
     """
     messages = (
+        _within_first_pixel(samples),
+        _all_in_one_quarter(samples),
         _box_beside_mask(samples),
         _points_beside_object(samples),
         _backgrounds(samples),
@@ -93,6 +101,25 @@ def look_at_set(samples: Sequence[Sample], found: LabelSet, name: str) -> list[P
         None if found.pieces_chosen else _several_pieces(samples),
     )
     return [Problem("note", name, "", message) for message in messages if message]
+
+
+def _within_first_pixel(samples: Sequence[Sample]) -> str | None:
+    marked = (one for one in _instances(samples) if one.rle is None)  # a mask there is a pixel
+    ids = [one.id for one in marked if max(_far_corner(one)) <= 1 and not _is_whole(one)]
+    if not ids:
+        return None
+    return f"coordinates within 0..1, so within the first pixel, in {_listed(ids, 'object')}: fractions of the size?"
+
+
+def _all_in_one_quarter(samples: Sequence[Sample]) -> str | None:
+    corners = [(sample, _far_corner(one)) for sample in samples for one in sample.instances]
+    within = all(2 * right <= sample.width and 2 * bottom <= sample.height for sample, (right, bottom) in corners)
+    if not within or len(corners) < _LEAST_CROWD or len({sample.id for sample, _ in corners}) < _LEAST_IMAGES:
+        return None
+    return (
+        f"all {len(corners)} objects lie in the upper left quarter of their images: labels of smaller copies of them, "
+        "or percentages?"
+    )
 
 
 def _box_beside_mask(samples: Sequence[Sample]) -> str | None:

@@ -20,11 +20,12 @@ from typing import TYPE_CHECKING, Any
 
 from wesam.errors import WesamError
 from wesam.labels.assemble import LabelBuilder, Mark
+from wesam.labels.box_numbers import CENTRE
 from wesam.labels.files import label_files
 from wesam.labels.format import Format
 from wesam.labels.label_set import LabelSet
 from wesam.labels.shapes import fit_point, fit_rotated_box, polygons_to_rle
-from wesam.labels.yolo_lines import Layout, find_layout, read_line
+from wesam.labels.yolo_lines import Layout, find_layout, read_line, unordered_confidences
 from wesam.types import FOREGROUND
 from wesam.untrusted import read_text, read_yaml
 
@@ -32,8 +33,9 @@ if TYPE_CHECKING:
     from wesam.labels.folder import ImageFile
     from wesam.labels.problems import ProblemLog
 
-_CLASS_INDEX = re.compile(r"[0-9]{1,9}")
-_LINE = re.compile(r"\d+(\s+[-+.\deE]+){4,}\s*")
+# Tables of numbers are written with one kind for all: 0.0, or 0.000e+00.
+_CLASS_INDEX = re.compile(r"[0-9]{1,9}(\.0*(e[+-]0+)?)?")
+_LINE = re.compile(rf"{_CLASS_INDEX.pattern}(\s+[-+.\deE]+){{4,}}\s*")
 
 _NAME_FILES = ("data.yaml", "dataset.yaml", "classes.txt", "obj.names")
 
@@ -85,15 +87,16 @@ def read_yolo(labels: Path, images: Path) -> LabelSet:
         else:
             builder.cost(sum(bool(line.strip()) for line in (text or "").splitlines()), told)
     try:
-        lines = [words[1:] for _, _, text in texts for line in text.splitlines() if (words := line.split())]
-        layout = find_layout(lines, keypoints)
+        by_file = [[words[1:] for line in text.splitlines() if (words := line.split())] for _, _, text in texts]
+        layout = find_layout([words for lines in by_file for words in lines], keypoints)
     except WesamError as error:
         return LabelSet.unusable(labels, error)
     for name_of_text, file, text in texts:
         builder.file = name_of_text
         builder.add(file, _marks(text, file, layout, names, builder))
     builder.file = labels.name
-    for note in layout.notes:
+    unordered = unordered_confidences(by_file) if layout.radians is None and layout.keypoints is None else None
+    for note in (*layout.notes, *([unordered] if unordered else [])):
         builder.tell("", note, "note")
     return builder.build()
 
@@ -111,7 +114,7 @@ def _marks(text: str, file: ImageFile, layout: Layout, names: _Names | None, bui
     for number, line in enumerate(text.splitlines(), start=1):
         if line.strip():
             field = f"line {number}"
-            mark = builder.attempt_object(field, _mark, field, line.split(), file, layout)
+            mark = builder.attempt_object(field, _mark, field, line.split(), file, layout, builder)
             if mark is None:
                 continue
             name = names.names.get(int(mark.category)) if names else ""
@@ -121,15 +124,17 @@ def _marks(text: str, file: ImageFile, layout: Layout, names: _Names | None, bui
     return marks
 
 
-def _mark(field: str, words: list[str], file: ImageFile, layout: Layout) -> Mark:
+def _mark(field: str, words: list[str], file: ImageFile, layout: Layout, builder: LabelBuilder) -> Mark:
     """One line; the category is still its index."""
     if not _CLASS_INDEX.fullmatch(words[0]):
         raise WesamError(f"expected a class index (0, 1, ...) first, got {reprlib.repr(words[0])}")
-    line = read_line(words[1:], layout)
+    line, index = read_line(words[1:], layout), str(int(float(words[0])))
     if line.box is None:
         corners = [share * (file.height if index % 2 else file.width) for index, share in enumerate(line.outline)]
-        return Mark(field, words[0], rle=polygons_to_rle([corners], file.width, file.height))
+        return Mark(field, index, rle=polygons_to_rle([corners], file.width, file.height))
     x, y, width, height = (share * side for share, side in zip(line.box, (file.width, file.height) * 2, strict=True))
+    if not line.degrees:
+        builder.box_as_written(CENTRE, (x, y, width, height), file)
     box = (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
     # Shares are measured from the corner of the first pixel, points are counted from its centre.
     points = [
@@ -137,7 +142,7 @@ def _mark(field: str, words: list[str], file: ImageFile, layout: Layout) -> Mark
         for x, y in line.points
     ]
     fitted = fit_rotated_box(box, line.degrees, (x, y), file.width, file.height)
-    return Mark(field, words[0], fitted, points=tuple(points))
+    return Mark(field, index, fitted, points=tuple(points))
 
 
 def _label_folder(data: Path, images: Path) -> Path:

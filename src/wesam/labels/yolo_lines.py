@@ -17,14 +17,24 @@ from wesam.errors import WesamError
 from wesam.labels.shapes import parse_floats
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
+
+    from numpy.typing import NDArray
+
+    _Table = np.ndarray[tuple[int, int], np.dtype[np.float64]]
 
 _BOX = 4
 _TRIANGLE = 6
 _TURNED_BOX = 8  # numbers of a box given by its corners
 
-# Fewer lines that look like key points may be outlines by chance.
+# Fewer lines that look like key points may be outlines by chance, if these do not cross themselves.
 _LEAST_POSES = 3
+
+# Key points whose visibility is a fraction, as detectors write it: fewer of them may be an outline by chance.
+_LEAST_SCORED = 3
+
+# A detector's sign that it sees a key point; of others it gives no place.
+_SEEN = 0.5
 
 # Key points spread over more of their box. The corners of an outline do not, taken for a box and points: its first
 # corner would be the centre of that box, and lies at the outline's edge.
@@ -85,7 +95,7 @@ def find_layout(lines: Sequence[Sequence[str]], keypoints: tuple[int, int] | Non
         elif _look_like_poses(lines):
             raise WesamError(
                 "expected boxes or outlines, got lines that look like boxes with key points (YOLO pose); a data.yaml "
-                f"beside or above them must say so: kpt_shape: [{(len(lines[0]) - _BOX) // 2}, 2]"
+                f"beside or above them must say so, such as kpt_shape: [{(len(lines[0]) - _BOX) // 2}, 2]"
             )
     if keypoints is not None:
         return Layout(keypoints, notes=tuple(notes))
@@ -93,7 +103,7 @@ def find_layout(lines: Sequence[Sequence[str]], keypoints: tuple[int, int] | Non
     radians = None
     fifths = [words[_BOX] for words in lines if len(words) == _BOX + 1]
     beyond = [word for word in fifths if math.isfinite(_number(word)) and not 0 <= _number(word) <= 1]
-    if beyond and all(map(_is_track, beyond)):
+    if beyond and all(map(_is_track, fifths)):
         notes.append("whole numbers behind boxes are read as those of tracks, not as angles")
     elif beyond:
         radians = 1.0 if max(abs(_number(word)) for word in beyond) <= 2 * math.pi else math.pi / 180
@@ -101,6 +111,10 @@ def find_layout(lines: Sequence[Sequence[str]], keypoints: tuple[int, int] | Non
         notes.append(
             f"numbers behind boxes are not within 0..1, so they are read as angles in {unit}, and each box as the "
             "upright one around it"
+        )
+    if _confidence_first([words for words in lines if len(words) == _BOX + 1]):
+        notes.append(
+            "boxes leave their image that would not if the confidence stood first, before the box, where none is"
         )
     outlines = [words for words in lines if len(words) >= _TRIANGLE]
     ending = [words for words in outlines if _ends_in_track(words)]
@@ -116,6 +130,26 @@ def find_layout(lines: Sequence[Sequence[str]], keypoints: tuple[int, int] | Non
     elif counts == {_TURNED_BOX}:
         notes.append("every object has 4 corners (turned boxes, YOLO OBB?); they are read as its outline")
     return Layout(None, radians, tracked, tuple(notes))
+
+
+def unordered_confidences(files: Iterable[Sequence[Sequence[str]]]) -> str | None:
+    """A note, if numbers within 0..1 behind boxes are not in the order in which detectors write confidences.
+
+    Args:
+        files: of each file the words of its lines, behind their classes.
+    """
+    count = 0
+    for lines in files:
+        fifths = np.array([_number(words[_BOX]) for words in lines if len(words) == _BOX + 1])
+        steps = np.diff(fifths)
+        within = ((fifths >= 0) & (fifths <= 1)).all()
+        count += len(fifths) if within and (steps < 0).any() and (steps > 0).any() else 0
+    if not count:
+        return None
+    return (
+        f"numbers within 0..1 behind {count} boxes are read as confidences and passed over, though they are not in the "
+        "order of detectors: if they are angles in radians, the boxes are turned ones that are read as upright"
+    )
 
 
 def read_line(words: Sequence[str], layout: Layout) -> Line:
@@ -172,8 +206,8 @@ def _pose(numbers: Sequence[float], count: int, each: int) -> Line:
             f"got {len(numbers)}"
         )
     points = [numbers[start : start + each] for start in range(_BOX, min(len(numbers), expected), each)]
-    # Of those that nobody labelled the visibility is 0; without one both numbers are.
-    labelled = [(point[0], point[1]) for point in points if (point[2] if each > 2 else any(point))]
+    # Of those that nobody labelled the visibility is 0; of those that a detector does not see, both numbers are.
+    labelled = [(point[0], point[1]) for point in points if any(point[:2]) and (each == 2 or point[2] >= _SEEN)]
     return Line(_box(numbers), points=tuple(labelled))
 
 
@@ -185,31 +219,92 @@ def _box(numbers: Sequence[float]) -> tuple[float, float, float, float]:
 
 
 def _keypoints_with_visibility(lines: Sequence[Sequence[str]]) -> tuple[int, int] | None:
-    """The shape of key points with a visibility, if every third number of every line is one."""
+    """The shape of key points with a visibility, if every third number of every line is one.
+
+    A detector writes how sure it is of each instead, and its confidence and a track behind all of them.
+    """
     table = _same_length(lines)
-    if table is None or (table.shape[1] - _BOX) % 3 or table.shape[1] < _BOX + 3:
+    extras = 0 if table is None else (table.shape[1] - _BOX) % 3
+    table = None if table is None else _without_columns(table, extras)
+    if table is None or table.shape[1] < _BOX + 3 * (2 if extras else 1):
         return None
     points = table[:, _BOX:].reshape(len(table), -1, 3)
     seen = points[..., 2]
-    if not np.isin(seen, (0, 1, 2)).all() or not seen.any():
+    if not np.isin(seen, (0, 1, 2)).all():
+        scored = ((seen >= 0) & (seen <= 1)).all() and points.shape[1] >= _LEAST_SCORED
+        if not scored or not _spread_over_boxes(table, points[..., :2], seen >= _SEEN):
+            return None
+    if not seen.any():
         return None
     beside = np.abs(points[..., :2] - table[:, None, :2]) > table[:, None, 2:_BOX]
-    return None if (beside.any(-1) & (seen > 0)).any() else (points.shape[1], 3)
+    return None if (beside.any(-1) & (seen >= _SEEN)).any() else (points.shape[1], 3)
 
 
 def _look_like_poses(lines: Sequence[Sequence[str]]) -> bool:
+    """Whether lines of one length are likely boxes with key points of two numbers each."""
     table = _same_length(lines)
-    if table is None or len(table) < _LEAST_POSES or table.shape[1] < _TURNED_BOX or table.shape[1] % 2:
+    if table is None:
         return False
-    centre, size = table[:, None, :2], table[:, None, 2:_BOX]
-    points = table[:, _BOX:].reshape(len(table), -1, 2)
-    labelled = points.any(-1, keepdims=True)
-    inside = bool(((np.abs(points - centre) <= 0.51 * size) | ~labelled).all())
-    spread = np.where(labelled, points, -np.inf).max(1) - np.where(labelled, points, np.inf).min(1)
-    return inside and bool((spread > _POSE_SPREAD * size[:, 0]).mean() > 0.5)
+    for extras in (1,) if table.shape[1] % 2 else (0, 2):
+        cut = _without_columns(table, extras)
+        if cut is None or cut.shape[1] < _TURNED_BOX:
+            continue
+        points = cut[:, _BOX:].reshape(len(cut), -1, 2)
+        labelled = points.any(-1)
+        inside = (np.abs(points - cut[:, None, :2]) <= 0.51 * cut[:, None, 2:_BOX]).all(-1) | ~labelled
+        if not inside.all() or not _spread_over_boxes(cut, points, labelled):
+            continue
+        if len(cut) >= _LEAST_POSES or all(_crosses_itself(row.reshape(-1, 2)) for row in cut):
+            return True
+    return False
 
 
-def _same_length(lines: Sequence[Sequence[str]]) -> np.ndarray[tuple[int, int], np.dtype[np.float64]] | None:
+def _without_columns(table: _Table, extras: int) -> _Table | None:
+    """A table without the confidence, or that and the track, in its last columns; None if they are none."""
+    if not extras:
+        return table
+    confidences, tracks = table[:, -extras], table[:, -1]
+    if not ((confidences >= 0) & (confidences <= 1)).all():
+        return None
+    if extras == 2 and not ((tracks >= 1) & (tracks % 1 == 0)).all():
+        return None
+    return table[:, :-extras]
+
+
+def _spread_over_boxes(table: _Table, points: NDArray[np.float64], labelled: NDArray[np.bool_]) -> bool:
+    """Whether key points (N, K, 2) fill most of the boxes that the lines begin with."""
+    known = labelled[..., None]
+    spread = np.where(known, points, -np.inf).max(1) - np.where(known, points, np.inf).min(1)
+    return bool((spread > _POSE_SPREAD * table[:, 2:_BOX]).mean() > 0.5)
+
+
+def _crosses_itself(corners: NDArray[np.float64]) -> bool:
+    """Whether two edges of a closed outline (K, 2) cross between their ends."""
+    start, end = corners, np.roll(corners, -1, axis=0)
+
+    def side(a: NDArray[np.float64], b: NDArray[np.float64], c: NDArray[np.float64]) -> NDArray[np.float64]:
+        """On which side of the line through `a` and `b` the point `c` lies."""
+        turn = (b[..., 0] - a[..., 0]) * (c[..., 1] - a[..., 1]) - (b[..., 1] - a[..., 1]) * (c[..., 0] - a[..., 0])
+        return np.asarray(np.sign(turn))
+
+    one, other = (start[:, None], end[:, None]), (start[None], end[None])
+    crossing = (side(*one, other[0]) * side(*one, other[1]) < 0) & (side(*other, one[0]) * side(*other, one[1]) < 0)
+    return bool(crossing.any())
+
+
+def _confidence_first(lines: Sequence[Sequence[str]]) -> bool:
+    """Whether five numbers are a confidence and a box rather than the other way round."""
+    table = np.array([[_number(word) for word in words] for words in lines]).reshape(-1, _BOX + 1)
+
+    def misfits(boxes: NDArray[np.float64]) -> NDArray[np.bool_]:
+        low, high = boxes[:, :2] - boxes[:, 2:] / 2, boxes[:, :2] + boxes[:, 2:] / 2
+        return np.asarray((low < -0.01).any(1) | (high > 1.01).any(1))
+
+    within = ((table >= 0) & (table <= 1)).all()
+    return bool(within and misfits(table[:, :_BOX]).any() and not misfits(table[:, 1:]).any())
+
+
+def _same_length(lines: Sequence[Sequence[str]]) -> _Table | None:
     """All numbers, a line a row, if all lines have as many, and begin with what may be a box."""
     if len({len(words) for words in lines}) != 1 or len(lines[0]) < _BOX:
         return None
