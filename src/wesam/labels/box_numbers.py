@@ -138,8 +138,7 @@ def _second_corners(boxes: Sequence[BoxNumbers], numbers: _Numbers, own: _Number
 def _fit(edges: _Numbers, sizes: _Numbers) -> NDArray[np.bool_]:
     """(N,): which boxes are not empty and inside their image."""
     within = (edges[:, :2] >= -OVERSHOOT).all(1) & (edges[:, 2:] <= sizes + OVERSHOOT).all(1)
-    fits: NDArray[np.bool_] = within & (edges[:, 2:] > edges[:, :2]).all(1)
-    return fits
+    return np.asarray(within & (edges[:, 2:] > edges[:, :2]).all(1), dtype=np.bool_)
 
 
 def _close(one: _Numbers, other: _Numbers) -> NDArray[np.bool_]:

@@ -250,7 +250,7 @@ def _look_like_poses(lines: Sequence[Sequence[str]]) -> bool:
         if cut is None or cut.shape[1] < _TURNED_BOX:
             continue
         points = cut[:, _BOX:].reshape(len(cut), -1, 2)
-        labelled = points.any(-1)
+        labelled = np.asarray((points != 0).any(-1), dtype=np.bool_)
         inside = (np.abs(points - cut[:, None, :2]) <= 0.51 * cut[:, None, 2:_BOX]).all(-1) | ~labelled
         if not inside.all() or not _spread_over_boxes(cut, points, labelled):
             continue
