@@ -11,6 +11,8 @@ from wesam.bench.tables import TABLES
 from wesam.errors import WesamError
 from wesam.training.config import make_config
 
+PLANS = {"full": FULL, "quick": QUICK}
+
 
 def test_a_quick_table_has_every_row_on_one_data_set() -> None:
     table = TABLES["4"]
@@ -59,8 +61,31 @@ def test_keys_are_paths_and_differ(tmp_path: Path) -> None:
 
 
 def test_direct_is_there_to_compare_with() -> None:
-    cells = chosen_cells(["4"], QUICK, [], ["ours"], ["box"], None)
-    assert [cell.arm.name for cell in cells] == ["direct", "ours"]
+    tables = chosen_cells(["4"], QUICK, [], ["ours"], ["box"], None)
+    assert {key: [cell.arm.name for cell in cells] for key, cells in tables.items()} == {"4": ["direct", "ours"]}
+
+
+def test_a_cell_that_two_tables_share_is_run_once() -> None:
+    tables = chosen_cells([], FULL, [], [], [], None)
+    keys = [cell.key for cells in tables.values() for cell in cells]
+    assert len(keys) == len(set(keys))
+    assert list(tables) == list(TABLES)
+    halves = [chosen_cells([], FULL, [], [], [], f"{number}/2") for number in (1, 2)]
+    assert sorted(cell.key for half in halves for cells in half.values() for cell in cells) == sorted(keys)
+
+
+def test_a_quick_try_of_all_has_one_table_whole() -> None:
+    tables = chosen_cells([], QUICK, [], [], [], None)
+    assert len(tables["4"]) == len(cells_of(TABLES["4"], QUICK))
+    assert {cell.arm.name for cell in tables["6"]} == {"direct", "wesam", "ours"}
+    alone = chosen_cells(["6"], QUICK, [], [], [], None)
+    assert len({cell.arm.name for cell in alone["6"]}) == len(TABLES["6"].arms)
+
+
+def test_a_number_of_images_that_is_all_of_them_is_no_row_of_its_own() -> None:
+    rows = {name: {cell.arm.name for cell in cells_of(TABLES["images"], plan)} for name, plan in PLANS.items()}
+    assert rows["full"] - rows["quick"] == {"ours, 20 images", "ours, 100 images"}
+    assert "ours, 5 images" in rows["quick"]
 
 
 @pytest.mark.parametrize(

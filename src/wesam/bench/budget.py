@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 
@@ -17,17 +17,30 @@ from wesam.updates.load import load_segmenter
 _PASSES_A_STEP = 8
 # A look at the signals of health: 3 views of a few images, with prompts of their own.
 _PASSES_A_LOOK = 40
-_DECODER = 1.5  # what the decoder adds to a pass  # what the decoder adds to a pass
+_DECODER = 1.5  # what the decoder adds to a pass
 
 
-def budget(bench: Bench, cells: Sequence[Cell]) -> str:
-    """How many cells are left and about how long they take here, from the time of one pass of the encoder."""
-    left = [cell for cell in cells if not bench.result_file(cell).exists()]
-    if not left:
-        return f"{len(cells)} cells, all there"
-    passes = sum(_passes(bench, cell) for cell in left)
-    minutes = passes * _DECODER * _seconds_a_pass(bench) / 60 / bench.processes
-    return f"{len(cells)} cells, {len(left)} left to run, about {minutes:.0f} minutes on this machine"
+def budget(bench: Bench, tables: Mapping[str, Sequence[Cell]]) -> list[str]:
+    """How many cells of each table are left, and about how long they take here, from the time of one encoder pass.
+
+    Args:
+        bench: that runs them.
+        tables: the cells of each, by its key; a cell that two share is the first one's.
+    """
+    left = {key: [one for one in cells if not bench.result_file(one).exists()] for key, cells in tables.items()}
+    if not any(left.values()):
+        return [f"{sum(map(len, tables.values()))} cells, all there"]
+    seconds = _DECODER * _seconds_a_pass(bench) / bench.processes
+    lines, total = [], 0.0
+    for key, cells in tables.items():
+        minutes = seconds * sum(_passes(bench, one) for one in left[key]) / 60
+        total += minutes
+        lines.append(f"table {key}: {len(cells)} cells, {len(left[key])} left, about {_duration(minutes)}")
+    return [*lines, f"together about {_duration(total)} on this machine as it is now"]
+
+
+def _duration(minutes: float) -> str:
+    return f"{minutes:.0f} minutes" if minutes < 100 else f"{minutes / 60:.1f} hours"
 
 
 def _passes(bench: Bench, cell: Cell) -> float:
@@ -35,8 +48,8 @@ def _passes(bench: Bench, cell: Cell) -> float:
     tests = (size.test or 1000) * (1 + len(cell.others))
     if not cell.arm.learns:
         return tests
-    steps = bench.plan.steps * cell.arm.length
-    looks = steps / (bench.plan.measure_every * cell.arm.length) + 1
+    steps = bench.plan.steps * bench.plan.length_of(cell.arm.length)
+    looks = bench.plan.steps / bench.plan.measure_every + 1
     scored = looks * tests if cell.curve else 2 * tests
     return steps * bench.plan.images * _PASSES_A_STEP + looks * _PASSES_A_LOOK + scored
 

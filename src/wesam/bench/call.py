@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from wesam.bench.cells import Cell, cells_of, take_part
+from wesam.bench.cells import Cell, by_seed, cells_of, take_part
+from wesam.bench.methods import BRIEF
 from wesam.bench.plan import Plan
-from wesam.bench.tables import TABLES
+from wesam.bench.tables import SAME_ROWS, TABLES
 from wesam.bench.target import parse_target
 from wesam.errors import WesamError
 from wesam.evaluation.ground_truth import SCORED_PROMPTS
@@ -29,8 +30,10 @@ def chosen_cells(
     methods: Sequence[str],
     prompts: Sequence[str],
     part: str | None,
-) -> list[Cell]:
-    """The cells of the tables, in order and each once.
+) -> dict[str, list[Cell]]:
+    """The cells of each table, each once: under the first table that has it.
+
+    A quick try that names no table runs the first one whole, and of those that ask the same of other images few rows.
 
     Raises:
         WesamError: if there is no such table, row, prompt or part.
@@ -41,5 +44,12 @@ def chosen_cells(
             raise WesamError(f"{name}: expected one of {', '.join(known)}, got {unknown[0]!r}")
     asked = [prompt for prompt in SCORED_PROMPTS if prompt in prompts]
     keys = [key for key in TABLES if not tables or key in tables]
-    cells = {cell.key: cell for key in keys for cell in cells_of(TABLES[key], plan, datasets, methods, asked)}
-    return take_part(list(cells.values()), part)
+    owner: dict[str, str] = {}
+    cells: dict[str, Cell] = {}
+    for key in keys:
+        rows = methods or (BRIEF if plan.quick and not tables and key in SAME_ROWS[1:] else ())
+        for cell in cells_of(TABLES[key], plan, datasets, rows, asked):
+            owner.setdefault(cell.key, key)
+            cells.setdefault(cell.key, cell)
+    taken = take_part(by_seed(cells.values()), part)
+    return {key: found for key in keys if (found := [cell for cell in taken if owner[cell.key] == key])}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from wesam.bench.arm import Arm
@@ -82,13 +82,19 @@ def cells_of(
     cells = [
         Cell(arm, dataset, prompt, seed, table.others, table.curve, table.automatic)
         for prompt in asked
-        for seed in plan.seeds_of(prompt)
+        for seed in (plan.seeds_of(prompt)[:1] if table.one_seed else plan.seeds_of(prompt))
         for dataset in named
         for arm in arms
-        if dataset not in table.few_only or arm.name in table.few
+        if dataset not in table.few_only or (arm.name in table.few and seed == plan.seeds[0])
+        if arm.train_images is None or plan.has_more_images(arm.train_images, dataset in table.datasets)
         if not arm.prompts or prompt in arm.prompts
     ]
-    return sorted(cells, key=lambda cell: cell.seed)  # stable: a first seed of everything before the second
+    return by_seed(cells)
+
+
+def by_seed(cells: Iterable[Cell]) -> list[Cell]:
+    """In the order given, but a first seed of everything before the second."""
+    return sorted(cells, key=lambda cell: cell.seed)
 
 
 def take_part(cells: Sequence[Cell], part: str | None) -> list[Cell]:

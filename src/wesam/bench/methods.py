@@ -43,6 +43,9 @@ COMPARED = (
 #: Rows that run on every corruption.
 FEW = (DIRECT.name, OURS.name)
 
+#: Rows of a quick try in all but the first of the tables that have the same.
+BRIEF = (DIRECT.name, WESAM.name, OURS.name)
+
 
 def _losses(anchor: float, contrast: float) -> Mapping[str, Any]:
     return {"method": {"anchor_weight": anchor, "contrastive_weight": contrast}}
@@ -97,7 +100,7 @@ UPDATES = (
 #: Against the number of labelled images.
 LABELLED_IMAGES = (
     DIRECT,
-    *(OURS.variant(f"ours, {count} images", train_images=count) for count in (5, 20, 40)),
+    *(OURS.variant(f"ours, {count} images", train_images=count) for count in (5, 20, 100)),
     OURS,
 )
 

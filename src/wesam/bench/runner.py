@@ -264,7 +264,7 @@ def cell_config(bench: Bench, cell: Cell, target: Target, work: Path) -> RunConf
         "warmup_steps": min(PAPER_WARMUP_STEPS, steps // 4),
         "batch_size": plan.micro_batch,
         "accumulation": max(1, plan.images // plan.micro_batch // bench.processes),
-        "health": {"every": max(1, round(plan.measure_every * arm.length)), "share": 0.1},
+        "health": {"every": max(1, round(plan.measure_every * plan.length_of(arm.length))), "share": 0.1},
         "selection": {"rule": RULE},
         "previews": 0,
         "trackers": [],
@@ -290,7 +290,7 @@ def _train(cell: Cell, target: Target) -> tuple[Sample, ...]:
 
 
 def _steps(bench: Bench, cell: Cell) -> int:
-    return max(1, round(bench.plan.steps * cell.arm.length)) if cell.arm.learns else 0
+    return max(1, round(bench.plan.steps * bench.plan.length_of(cell.arm.length))) if cell.arm.learns else 0
 
 
 def _rate(bench: Bench, cell: Cell) -> float:

@@ -40,6 +40,7 @@ class Table:
         others: prompts that each run is scored with beside its own.
         few_only: data sets on which only the rows `few` run.
         few: names of rows.
+        one_seed: whether a single seed has to do, also for boxes.
         curve: whether all measured steps are scored.
         automatic: whether what is found without any prompt is scored too.
     """
@@ -54,6 +55,7 @@ class Table:
     others: tuple[ScoredPrompt, ...] = ()
     few_only: tuple[str, ...] = ()
     few: tuple[str, ...] = FEW
+    one_seed: bool = False
     curve: bool = False
     automatic: bool = False
 
@@ -84,7 +86,7 @@ TABLES = {
             quick_prompts=("box",),
             few_only=tuple(name for name in _SPOILT if name not in _ALL_ROWS),
         ),
-        Table("7", "Each loss on and off", LOSSES, _MIXED, prompts=("box",), quick_prompts=("box",)),
+        Table("7", "Each loss on and off", LOSSES, _MIXED, prompts=("box",), quick_prompts=("box",), one_seed=True),
         Table(
             "7-curves",
             "Ten times the usual length",
@@ -92,6 +94,7 @@ TABLES = {
             _MIXED[:2],
             prompts=("box",),
             quick_prompts=("box",),
+            one_seed=True,
             curve=True,
         ),
         Table(
@@ -100,6 +103,7 @@ TABLES = {
             (DIRECT, OURS, NO_STUDENT_PROMPTS, ALL_STUDENT_PROMPTS),
             _MIXED[:2],
             quick_prompts=("box",),
+            one_seed=True,
             others=SCORED_PROMPTS,
         ),
         Table(
@@ -109,9 +113,10 @@ TABLES = {
             _MIXED[:2],
             prompts=("box",),
             quick_prompts=("box",),
+            one_seed=True,
             automatic=True,
         ),
-        Table("9", "What is updated", UPDATES, _MIXED[:2], prompts=("box",), quick_prompts=("box",)),
+        Table("9", "What is updated", UPDATES, _MIXED[:2], prompts=("box",), quick_prompts=("box",), one_seed=True),
         Table(
             "images",
             "How many images are labelled",
@@ -119,8 +124,11 @@ TABLES = {
             _MIXED[:2],
             prompts=("box", "click"),
             quick_prompts=("box",),
+            one_seed=True,
         ),
-        Table("sloppy", "Sloppy labels", SLOPPY, _MIXED[:2], prompts=("box",), quick_prompts=("box",)),
+        Table("sloppy", "Sloppy labels", SLOPPY, _MIXED[:2], prompts=("box",), quick_prompts=("box",), one_seed=True),
     )
 }
+#: Tables that ask the same of other images.
+SAME_ROWS = tuple(key for key, table in TABLES.items() if table.arms is COMPARED)
 SUPERVISED_ROW = SUPERVISED.name

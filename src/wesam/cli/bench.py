@@ -19,7 +19,8 @@ _PATIENCE = timedelta(hours=6)
 def bench(
     out: Annotated[Path, typer.Option("--out", help="Folder of results and pages; finished cells are kept.")],
     table: Annotated[
-        list[str] | None, typer.Option("--table", help="2 to 9, 7-curves, images, sloppy; repeatable. Absent: all.")
+        list[str] | None,
+        typer.Option("--table", help="2 to 9, 7-curves, automatic, images, sloppy; repeatable. Absent: all."),
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="A try: one data set, few images, steps and prompts.")] = False,
     paper: Annotated[bool, typer.Option("--paper", help="The paper's run length, for real data sets.")] = False,
@@ -39,17 +40,17 @@ def bench(
     cell: Annotated[str | None, typer.Option("--cell", help="i/n: every n-th cell, for job arrays.")] = None,
     pages_only: Annotated[bool, typer.Option("--pages-only", help="Render what is there, run nothing.")] = False,
     rates: Annotated[
-        bool, typer.Option("--rates", help="Choose each method's learning rate of three, without masks; then go on.")
+        bool,
+        typer.Option("--rates", help="Choose each method's learning rate of three, without masks; no cell is run."),
     ] = False,
     device: DeviceOption = "auto",
 ) -> Outcome | None:
     """The paper's tables with every method it compares; resumes, and renders Markdown, CSV, LaTeX and HTML."""
-    from dataclasses import replace
-
     from accelerate import PartialState
 
     from wesam.bench.budget import budget
     from wesam.bench.call import chosen_cells, parse_folders
+    from wesam.bench.cells import by_seed
     from wesam.bench.methods import COMPARED
     from wesam.bench.plan import FULL, PAPER, QUICK
     from wesam.bench.rates import choose_rates, read_rates
@@ -67,11 +68,11 @@ def bench(
     tell = say if work.main else (lambda _: None)
     if rates:
         choose_rates(work, COMPARED, tell)
-        work = replace(work, rates=read_rates(out))
-    if not pages_only:
-        cells = chosen_cells(table or [], plan, list(folders), method or [], prompt or [], cell)
-        tell(budget(work, cells))
-        run_cells(work, cells, tell)
+    elif not pages_only:
+        tables = chosen_cells(table or [], plan, list(folders), method or [], prompt or [], cell)
+        for line in budget(work, tables):
+            tell(line)
+        run_cells(work, by_seed(one for cells in tables.values() for one in cells), tell)
     if not work.main:
         return None
     pages = list(write_pages(read_results(out / "results"), out))
