@@ -73,7 +73,7 @@ def test_the_configuration_page_has_every_setting() -> None:
     page = hook("generated").on_page_markdown((DOCS / "configuration.md").read_text(encoding="utf-8"))
     config = make_config({"model": "m", "images": "i", "labels": "l", "out": "o"})
     names = list(_dotted(config.model_dump()))
-    assert "method.ema_decay" in names
+    assert "method.anchor_weight" in names
     assert [name for name in names if f"| `{name}` |" not in page] == []
     assert "| `update.target` | `qv` |" in page  # the paper's preset
     assert "<!--" not in page

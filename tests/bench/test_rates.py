@@ -14,7 +14,7 @@ from wesam.bench.plan import QUICK
 from wesam.bench.rates import RATES, choose_rates, chosen, read_rates
 from wesam.bench.runner import Bench
 from wesam.errors import WesamError
-from wesam.health.selection import SelectionSettings
+from wesam.health.selection import RULE_SIGNALS
 from wesam.models.families import find_family
 from wesam.training.config import RunConfig
 
@@ -32,7 +32,7 @@ def test_rates_are_chosen_by_signals_alone_and_kept(tmp_path: Path, monkeypatch:
         ran.append(config.learning_rate)
         config.out.mkdir(parents=True)
         gained = {1e-4: 0.0, 5e-4: 0.01, 2e-3: 0.02}[config.learning_rate]
-        signals = dict.fromkeys(SelectionSettings().signals, 0.5)
+        signals = dict.fromkeys(RULE_SIGNALS, 0.5)
         better = {name: value + gained for name, value in signals.items()}
         kept = {"adapted": gained > 0, "signals": better, "source_signals": signals}
         return AdaptResult(config.out, config.out, {"selection": kept}, None)

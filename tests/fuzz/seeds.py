@@ -157,7 +157,7 @@ prompt: auto
 method:
   name: wesam
   teacher: ema
-  ema_decay: 0.99
+  anchor_weight: 2.0
 update: {kind: lora, rank: 4, target: qkv}
 views:
   tile: 512

@@ -6,15 +6,15 @@ import math
 
 import pytest
 
-from wesam.health.selection import LAST_STEP, Candidate, SelectionSettings, choose, stalled
+from wesam.health.selection import LAST_STEP, RULE_SIGNALS, Candidate, SelectionSettings, choose, stalled
 from wesam.health.signals import SIGNAL_NAMES
 
 
-def history(*flip: float, anchor: tuple[float, ...] = ()) -> list[Candidate]:
-    """Candidates every 10 steps whose flip agreement is as given; all other signals stay as they were."""
+def history(*values: float, anchor: tuple[float, ...] = ()) -> list[Candidate]:
+    """Candidates every 10 steps at which all signals that rules look at are as given; others stay as they were."""
     candidates = []
-    for index, value in enumerate(flip):
-        signals = {**dict.fromkeys(SIGNAL_NAMES, 0.5), "anchor_agreement": 1.0, "flip_agreement": value}
+    for index, value in enumerate(values):
+        signals = {**dict.fromkeys(SIGNAL_NAMES, 0.5), "anchor_agreement": 1.0, **dict.fromkeys(RULE_SIGNALS, value)}
         if index < len(anchor):
             signals["anchor_agreement"] = anchor[index]
         candidates.append(Candidate(f"step {10 * index}", 10 * index, signals))
@@ -23,7 +23,7 @@ def history(*flip: float, anchor: tuple[float, ...] = ()) -> list[Candidate]:
 
 def settings(**changes: object) -> SelectionSettings:
     # Not the defaults: histories differ by whole tenths, so that a reader sees what a rule must do.
-    return SelectionSettings.model_validate({"signals": ["flip_agreement"], "least_anchor_agreement": 0.8, **changes})
+    return SelectionSettings.model_validate({"least_anchor_agreement": 0.8, **changes})
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def settings(**changes: object) -> SelectionSettings:
         ((0.5, math.nan), (), {"rule": "best"}, 0),
         ((0.5, 0.6, 0.9), (1, 0.9, 0.3), {"rule": "best-healthy"}, 1),
         ((0.5, 0.6, 0.9), (1, 0.3, 0.3), {"rule": "best-healthy"}, 0),
-        ((0.5, 0.49, 0.47, 0.45), (), {"rule": "last-healthy", "tolerance": 0.04}, 2),
+        ((0.5, 0.49, 0.46, 0.44), (), {"rule": "last-healthy"}, 2),
         ((0.5, 0.6, math.nan), (), {"rule": "last-healthy"}, 1),
         ((0.5, 0.3, 0.2), (), {"rule": "last-healthy"}, 0),
         ((0.5,), (), {"rule": "last-healthy"}, 0),
@@ -51,26 +51,37 @@ def test_rules(flip, anchor, changes, index) -> None:
 def test_not_to_adapt_is_said_in_so_many_words() -> None:
     found = choose(history(0.5, 0.4), settings(rule="best"))
     assert found.source
-    assert found.reason.startswith(
-        "Do not adapt: no candidate raised flip_agreement above the source model's; the best, step 10, changed "
-        "it by -0.1000. The adapter changes nothing"
+    assert (
+        "Do not adapt: no candidate raised the mean of the signals of health above the source" in found.reason
     )
+    assert "; the best, step 10, changed it by -0.1000. The adapter changes nothing" in found.reason
     ill = choose(history(0.5, 0.4), settings(rule="last-healthy"))
     assert "the last one's flip_agreement 0.400 (source model 0.500)" in ill.reason
 
 
 def test_reasons_name_the_candidate_and_the_gain() -> None:
     found = choose(history(0.5, 0.75, 0.6), settings(rule="best"))
-    assert "Chosen: step 10, where flip_agreement stood +0.2500 above" in found.reason
+    assert "Chosen: step 10, where the mean of the signals of health stood +0.2500 above" in found.reason
     assert "the most of 2 candidates" in found.reason
     assert choose(history(0.5, 0.75), settings(rule="last")).reason == LAST_STEP
 
 
 def test_the_mean_of_several_signals_counts() -> None:
     candidates = history(0.5, 0.6)
-    candidates[1].signals["area_drift"] = 0.9  # was 0.5: 0.4 worse
+    candidates[1].signals["stability"] = 0.0  # 0.5 worse, while the six others are 0.1 better
     assert choose(candidates, settings(rule="best")).index == 1
-    assert choose(candidates, settings(rule="best", signals=["flip_agreement", "area_drift"])).index == 0
+    assert choose(candidates, settings(rule="best-healthy")).index == 0
+    candidates[1].signals["predicted_iou"] = 0.0
+    assert choose(candidates, settings(rule="best")).index == 0
+
+
+@pytest.mark.parametrize(("change", "handed"), [(1e-6, "Step 10 is handed over"), (-1e-6, "The source model is kept")])
+def test_a_run_too_short_to_change_anything_says_so(change: float, handed: str) -> None:
+    for rule in ("best", "best-healthy"):
+        found = choose(history(0.5, 0.5 + change), settings(rule=rule))
+        assert found.reason.startswith("Too short a run to choose from: after 10 steps no signal of health")
+        assert handed in found.reason
+        assert found.source is (change < 0)
 
 
 def test_masks_that_leave_their_labels_are_not_chosen_however_sure() -> None:

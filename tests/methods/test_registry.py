@@ -31,7 +31,7 @@ def test_the_name_decides(name: str, expected: type[Method]) -> None:
         ({}, "expected the name of a method"),
         (3, "expected the name of a method"),
         ({"name": "wesam", "teachr": "ema"}, "teachr"),
-        ({"name": "wesam", "ema_decay": 1}, "ema_decay"),
+        ({"name": "wesam", "anchor_weight": -1}, "anchor_weight"),
         ({"name": "supervised", "anchor_weight": 1}, "anchor_weight"),
         ({"name": "direct", "focal_alpha": 1}, "focal_alpha"),
     ],

@@ -160,7 +160,10 @@ def test_another_number_of_processes_does_not_go_on(image_set: ImageSet, tmp_pat
 def test_each_micro_batch_draws_its_own_dropout(image_set: ImageSet, tmp_path: Path) -> None:
     run = SmallRun(image_set, tmp_path, {"steps": 3, "batch_size": 1, "accumulation": 2, "health": {"every": 0}})
     run.segmenter = tiny_segmenter()
-    add_update(run.segmenter, LoraSettings(dropout=0.5), seed=0)
+    add_update(run.segmenter, LoraSettings(), seed=0)
+    run.segmenter.network.vision_encoder.patch_embed = torch.nn.Sequential(
+        run.segmenter.network.vision_encoder.patch_embed, torch.nn.Dropout(0.5)
+    )
     run.method = MeanFeature(run.segmenter, NOTHING)
     drawn: list[torch.Tensor] = []
     dropout = next(part for part in run.segmenter.network.modules() if isinstance(part, torch.nn.Dropout) and part.p)
@@ -171,9 +174,14 @@ def test_each_micro_batch_draws_its_own_dropout(image_set: ImageSet, tmp_path: P
 
 
 def test_two_processes_stop_early_together(image_set: ImageSet, model_folder: Path, tmp_path: Path) -> None:
-    """Only the first one measures, and nothing agrees with the source model better than it does itself."""
+    """Only the first one measures, and nothing but the source model agrees with it wholly."""
     out = tmp_path / "run"
-    rule = ("selection.rule=best", "selection.signals=[anchor_agreement]", "selection.patience=2", "health.every=2")
+    rule = (
+        "selection.rule=best-healthy",
+        "selection.least_anchor_agreement=1",
+        "selection.patience=2",
+        "health.every=2",
+    )
     run = command(model_folder, image_set, out, "steps=20", "batch_size=1", *rule)
     for arguments in (run, [*run, "--resume"]):  # resumed, both processes find it ended
         launch_two(arguments)

@@ -31,7 +31,7 @@ class _Killed(MeanLogit):
 
 @pytest.mark.parametrize("kind", ["mix", pytest.param("encoder", marks=pytest.mark.full)])
 def test_not_to_adapt_hands_over_the_source_bit_for_bit(image_set: ImageSet, tmp_path: Path, kind: str) -> None:
-    rule = {"rule": "best", "signals": ["anchor_agreement"]}
+    rule = {"rule": "best-healthy", "least_anchor_agreement": 1.0}
     run = SmallRun(image_set, tmp_path, {**SETTINGS, "update": KINDS[kind], "selection": rule})
     assert run.train().selection.chosen == 0
     loaded = tiny_segmenter()

@@ -48,8 +48,8 @@ def test_each_measurement_is_kept_with_its_weights(image_set: ImageSet, tmp_path
 
 
 def test_not_to_adapt_leaves_an_adapter_that_does_nothing_and_says_why(image_set: ImageSet, tmp_path: Path) -> None:
-    # Nothing can agree with the source model better than it does itself.
-    run = finished(image_set, tmp_path, selection={"rule": "best", "signals": ["anchor_agreement"]})
+    # Nothing but the source model agrees with it wholly.
+    run = finished(image_set, tmp_path, selection={"rule": "best-healthy", "least_anchor_agreement": 1.0})
     assert not any(bool(weight.any()) for name, weight in run.weights.items() if "lora_B" in name)
     assert any(bool(weight.any()) for name, weight in run.weights.items() if "lora_A" in name)
     said = selection(run)
@@ -57,17 +57,18 @@ def test_not_to_adapt_leaves_an_adapter_that_does_nothing_and_says_why(image_set
     assert said["reason"].startswith("Do not adapt:")
 
 
-def test_the_winner_is_restored(image_set: ImageSet, tmp_path: Path) -> None:
-    run = finished(
-        image_set, tmp_path, selection={"rule": "last-healthy", "tolerance": 1.0, "least_anchor_agreement": 0.0}
-    )
+def test_the_winner_is_restored(image_set: ImageSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The agreement with the source model alone is to decide.
+    monkeypatch.setattr("wesam.health.selection.TOLERANCE", 1.0)
+    monkeypatch.setattr("wesam.health.selection.LABEL_TOLERANCE", 1.0)
+    run = finished(image_set, tmp_path, selection={"rule": "last-healthy", "least_anchor_agreement": 0.0})
     kept = CandidateFolder(run.folder.candidates)
     agreements = {candidate.step: candidate.signals["anchor_agreement"] for candidate in kept.read()}
     assert selection(run)["step"] == 8
     # The bar between the last two: the one before the last is handed over, though training went on.
     bar = (agreements[8] + agreements[6]) / 2
     assert agreements[8] < bar < agreements[6]
-    rule = {"rule": "last-healthy", "tolerance": 1.0, "least_anchor_agreement": bar}
+    rule = {"rule": "last-healthy", "least_anchor_agreement": bar}
     again = finished(image_set, tmp_path / "again", selection=rule)
     assert selection(again)["step"] == 6
     assert all(torch.equal(weight, again.weights[name]) for name, weight in kept.weights(6).items())
@@ -79,7 +80,7 @@ def test_a_run_that_gains_nothing_stops_early(image_set: ImageSet, tmp_path: Pat
     run = SmallRun(
         image_set,
         tmp_path,
-        {**EVERY_2, "steps": 20, "selection": {"rule": "best", "signals": ["anchor_agreement"], "patience": 2}},
+        {**EVERY_2, "steps": 20, "selection": {"rule": "best-healthy", "least_anchor_agreement": 1.0, "patience": 2}},
     )
     result = run.train()
     assert result.steps == 4
@@ -102,7 +103,7 @@ class _Killed(MeanLogit):
 
 
 def test_a_resumed_run_measures_and_chooses_the_same(image_set: ImageSet, tmp_path: Path) -> None:
-    rule = {"rule": "best", "signals": ["stability", "area_drift", "label_agreement"]}
+    rule = {"rule": "best"}
     whole = finished(image_set, tmp_path / "whole", selection=rule)
     broken = SmallRun(image_set, tmp_path / "broken", {**EVERY_2, "selection": rule}, learned=_Killed)
     with pytest.raises(KeyboardInterrupt):

@@ -15,7 +15,7 @@ from wesam.bench.arm import Arm
 from wesam.bench.cells import Cell
 from wesam.bench.runner import Bench, cell_config, was_begun
 from wesam.errors import WesamError
-from wesam.health.selection import SelectionSettings
+from wesam.health.selection import RULE_SIGNALS
 from wesam.health.signals import gain
 from wesam.untrusted import read_json
 
@@ -91,7 +91,7 @@ def chosen(gains: Mapping[str, float]) -> float:
 def _gain(selection: Mapping[str, Any]) -> float:
     if not selection["adapted"]:
         return 0.0
-    names = SelectionSettings().signals
+    names = RULE_SIGNALS
     gained = [gain(name, selection["signals"][name], selection["source_signals"][name]) for name in names]
     return round(sum(gained) / len(gained), 6)
 

@@ -264,7 +264,7 @@ def cell_config(bench: Bench, cell: Cell, target: Target, work: Path) -> RunConf
         "warmup_steps": min(PAPER_WARMUP_STEPS, steps // 4),
         "batch_size": plan.micro_batch,
         "accumulation": max(1, plan.images // plan.micro_batch // bench.processes),
-        "health": {"every": max(1, round(plan.measure_every * plan.length_of(arm.length))), "share": 0.1},
+        "health": {"every": max(1, round(plan.measure_every * plan.length_of(arm.length)))},
         "selection": {"rule": RULE},
         "previews": 0,
         "trackers": [],

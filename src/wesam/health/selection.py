@@ -13,10 +13,23 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from wesam.health.probe import Signals
-from wesam.health.signals import SIGNAL_NAMES, SignalName, gain
+from wesam.health.signals import SignalName, gain
 
 RuleName = Literal["last", "last-healthy", "best", "best-healthy"]
 
+
+#: What the rules look at: whether other views lead to the same mask, how sure the network is of it, and whether its own
+#: box, innermost point and mask lead back to it (docs/design-decisions.md).
+RULE_SIGNALS: tuple[SignalName, ...] = (
+    *("flip_agreement", "strong_agreement", "predicted_iou", "stability"),
+    *("box_agreement", "point_agreement", "mask_agreement"),
+)
+
+# A smaller change of their mean is none that the four decimals of a report could show.
+_MEASURABLE = 5e-5
+
+#: By how much each of them may fall.
+TOLERANCE = 0.05
 
 #: By how much the fit to the labels may fall. A mask that leaves the label which prompted it has gone the wrong way,
 #: however sure the network is of it; with it the bound of closeness to the source model can be wide.
@@ -26,14 +39,14 @@ LABEL_TOLERANCE = 0.01
 class SelectionSettings(BaseModel):
     """How the adapter is chosen among those that the run passed through.
 
-    With the gain of a signal its difference to the source model's, higher being better
-    (`health.signals.gain`), a candidate is *healthy* if no signal of `signals` has a gain below -`tolerance`,
-    its masks fit the labels that prompted them as well as the source model's, less `LABEL_TOLERANCE`, and they agree
-    with the source model's masks to `least_anchor_agreement`. The rules:
+    With the gain of a signal its difference to the source model's, higher being better (`health.signals.gain`), a
+    candidate is *healthy* if none of `RULE_SIGNALS` has a gain below -`TOLERANCE`, its masks fit the labels that
+    prompted them as well as the source model's, less `LABEL_TOLERANCE`, and they agree with the source model's masks to
+    `least_anchor_agreement`. The rules:
 
     * `last`: the last one, without looking at any signal (paper);
     * `last-healthy`: the last one that is healthy;
-    * `best`: the one with the highest mean gain of `signals`, if that is above 0;
+    * `best`: the one with the highest mean gain of `RULE_SIGNALS`, if that is above 0;
     * `best-healthy`: the same among those that are healthy.
 
     Where no candidate fits, the source model is chosen.
@@ -45,19 +58,6 @@ class SelectionSettings(BaseModel):
         default=None,
         description="see above; None: the method's, `best-healthy`, but `last` where health is not measured "
         "(docs/design-decisions.md; paper: the last step)",
-    )
-    signals: tuple[SignalName, ...] = Field(
-        default=(
-            *("flip_agreement", "strong_agreement", "predicted_iou", "stability"),
-            *("box_agreement", "point_agreement", "mask_agreement"),
-        ),
-        min_length=1,
-        description="which signals of health the rule looks at: whether other views lead to the same answer, how sure "
-        "the network is of it, and whether its own box, innermost point and mask lead back to it "
-        "(docs/design-decisions.md)",
-    )
-    tolerance: float = Field(
-        default=0.05, ge=0, description="by how much each signal may fall (docs/design-decisions.md)"
     )
     least_anchor_agreement: float = Field(
         default=0.7,
@@ -134,18 +134,18 @@ def stalled(candidates: Sequence[Candidate], settings: SelectionSettings) -> boo
     return len(candidates) - 1 - choose(candidates, settings).index >= settings.patience
 
 
-def mean_gain(candidate: Candidate, source: Candidate, settings: SelectionSettings) -> float:
-    """Mean over `signals` of what a candidate gains over the source model."""
-    gains = [gain(name, candidate.signals[name], source.signals[name]) for name in settings.signals]
+def mean_gain(candidate: Candidate, source: Candidate) -> float:
+    """Mean over `RULE_SIGNALS` of what a candidate gains over the source model."""
+    gains = [gain(name, candidate.signals[name], source.signals[name]) for name in RULE_SIGNALS]
     return float(np.mean(gains))
 
 
 def ailments(candidate: Candidate, source: Candidate, settings: SelectionSettings) -> list[str]:
     """What speaks against a candidate; empty if it is healthy. Signals that are not finite do."""
     found = []
-    for name in settings.signals:
+    for name in RULE_SIGNALS:
         value = candidate.signals[name]
-        if not gain(name, value, source.signals[name]) >= -settings.tolerance:
+        if not gain(name, value, source.signals[name]) >= -TOLERANCE:
             found.append(f"{name} {value:.3f} (source model {source.signals[name]:.3f})")
     fit, source_fit = candidate.signals["label_agreement"], source.signals["label_agreement"]
     if not fit >= source_fit - LABEL_TOLERANCE:
@@ -172,7 +172,7 @@ def last_healthy(candidates: Sequence[Candidate], settings: SelectionSettings) -
 
 def best(candidates: Sequence[Candidate], settings: SelectionSettings) -> Choice:
     """The candidate with the highest mean gain, the earliest of equals, if that gain is enough."""
-    return _best_of(range(1, len(candidates)), candidates, settings)
+    return _best_of(range(1, len(candidates)), candidates)
 
 
 def best_healthy(candidates: Sequence[Candidate], settings: SelectionSettings) -> Choice:
@@ -180,7 +180,7 @@ def best_healthy(candidates: Sequence[Candidate], settings: SelectionSettings) -
     healthy = _healthy(candidates, settings)
     if len(candidates) > 1 and not healthy:
         return _sick(candidates, settings)
-    return _best_of(healthy, candidates, settings)
+    return _best_of(healthy, candidates)
 
 
 RULES: dict[RuleName, Rule] = {
@@ -195,18 +195,26 @@ def _healthy(candidates: Sequence[Candidate], settings: SelectionSettings) -> li
     return [i for i in range(1, len(candidates)) if not ailments(candidates[i], candidates[0], settings)]
 
 
-def _best_of(indices: Sequence[int], candidates: Sequence[Candidate], settings: SelectionSettings) -> Choice:
-    signals = f"the mean of {_listed(settings.signals)}" if len(settings.signals) > 1 else settings.signals[0]
-    gains = {index: mean_gain(candidates[index], candidates[0], settings) for index in indices}
+def _best_of(indices: Sequence[int], candidates: Sequence[Candidate]) -> Choice:
+    gains = {index: mean_gain(candidates[index], candidates[0]) for index in indices}
     # A comparison with NaN is false, so a candidate without finite signals never wins.
     winner = max(gains, key=lambda index: (gains[index] if np.isfinite(gains[index]) else -np.inf, -index), default=0)
+    if gains and all(abs(gained) < _MEASURABLE for gained in gains.values()):
+        handed = f"{candidates[winner].name} is handed over" if gains[winner] > 0 else "The source model is kept"
+        return Choice(
+            winner if gains[winner] > 0 else 0,
+            f"Too short a run to choose from: after {candidates[-1].step} steps no signal of health has changed. "
+            f"{handed[0].upper()}{handed[1:]}, which answers nearly as the source model does; give it more steps. "
+            f"{_NO_MASK}",
+        )
     if winner == 0 or not gains[winner] > 0:
         nearest = f"; the best, {candidates[winner].name}, changed it by {gains[winner]:+.4f}" if winner else ""
-        return Choice(0, _not_adapted(f"no candidate raised {signals} above the source model's{nearest}"))
+        why = f"no candidate raised the mean of the signals of health above the source model's{nearest}"
+        return Choice(0, _not_adapted(why))
     return Choice(
         winner,
-        f"Chosen: {candidates[winner].name}, where {signals} stood {gains[winner]:+.4f} above the source model's, the "
-        f"most of {len(candidates) - 1} candidates. {_NO_MASK}",
+        f"Chosen: {candidates[winner].name}, where the mean of the signals of health stood {gains[winner]:+.4f} above "
+        f"the source model's, the most of {len(candidates) - 1} candidates. {_NO_MASK}",
     )
 
 
@@ -219,7 +227,3 @@ def _sick(candidates: Sequence[Candidate], settings: SelectionSettings) -> Choic
 
 def _not_adapted(why: str) -> str:
     return f"Do not adapt: {why}. The adapter changes nothing; it answers as the source model does. {_NO_MASK}"
-
-
-def _listed(names: Sequence[SignalName]) -> str:
-    return "all signals" if set(names) == set(SIGNAL_NAMES) else f"{', '.join(names[:-1])} and {names[-1]}"

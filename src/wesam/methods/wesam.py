@@ -32,6 +32,9 @@ from wesam.models.features import Features
 from wesam.models.segmenter import Segmenter
 from wesam.types import Sample
 
+#: Fraction of the average that an update keeps (docs/design-decisions.md).
+EMA_DECAY = 0.99
+
 # Of what the source model said, a process: about 9 kB an object and flip for SAM; least recently used go first.
 _ANCHOR_BYTES = 2**29
 
@@ -83,9 +86,6 @@ class WesamSettings(MethodSettings):
         description="whose masks are the pseudo-labels: those of the student's own weights (paper), or of "
         "their moving average, which holds back the drift of either (docs/design-decisions.md)",
     )
-    ema_decay: float = Field(
-        default=0.99, ge=0, lt=1, description="fraction of the average that an update keeps (chosen here)"
-    )
 
 
 class Wesam(Method):
@@ -116,7 +116,7 @@ class Wesam(Method):
         self.formulation = formulation or (PAPER if settings.as_published else OURS)
         entries = Entries(self.formulation.background, self.formulation.ignore_padding)
         self.anchor = AnchorBranch(entries, _ANCHOR_BYTES, self.formulation.mask_choice)
-        self.ema = EmaAdapter(segmenter, settings.ema_decay) if settings.teacher == "ema" else None
+        self.ema = EmaAdapter(segmenter, EMA_DECAY) if settings.teacher == "ema" else None
         self.terms = wesam_terms(settings, self.formulation, entries)
 
     def remarks(self, samples: Sequence[Sample]) -> list[str]:

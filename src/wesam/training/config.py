@@ -55,7 +55,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "warmup_steps": PAPER_WARMUP_STEPS,
         "max_gradient_norm": None,
         "update": {"kind": "lora", "target": "qv"},
-        "health": {"share": 0.0},
+        "health": {"every": 0},
         "selection": {"rule": "last"},
         "method": {
             "name": DEFAULT_METHOD,
@@ -117,7 +117,6 @@ class RunConfig(BaseModel):
     learning_rate: float | None = Field(
         default=None, gt=0, description="None: the model family's own (docs/design-decisions.md); paper: 1e-4"
     )
-    weight_decay: float = Field(default=1e-4, ge=0, description="paper: 1e-4, Adam's L2 form")
     warmup_steps: int | None = Field(
         default=None, ge=0, description="linear warm-up; None: 50, but a quarter of a short run; paper: 250"
     )

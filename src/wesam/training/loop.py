@@ -33,6 +33,9 @@ from wesam.updates.update import update_of
 
 _CHECKPOINTS_KEPT = 2
 
+# The paper's, in Adam's L2 form; towards the source model.
+_WEIGHT_DECAY = 1e-4
+
 
 @dataclass(frozen=True)
 class TrainResult:
@@ -240,7 +243,7 @@ class _Loop:
         if good or self.accelerator.scaler is not None:
             for group in self.optimiser.param_groups:
                 group["lr"] = rate * group["rate"]
-            self.update.decay(self.config.weight_decay)
+            self.update.decay(_WEIGHT_DECAY)
             self.optimiser.step()
         self.optimiser.zero_grad()
         if good:

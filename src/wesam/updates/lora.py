@@ -30,7 +30,7 @@ _PREFIX = "base_model.model."
 
 
 class LoraSettings(UpdateSettings):
-    """An update ``alpha / r * B A`` of rank r beside each layer: where it sits and how large it may grow.
+    """An update ``B A`` of rank r beside each layer: where it sits and how large it may grow.
 
     * `qkv`: on the query, key and value projection of every block, fused or apart.
     * `qv`: on queries and values alone. Where the projection is fused these are two updates of rank r, one on its query
@@ -51,19 +51,6 @@ class LoraSettings(UpdateSettings):
     last: float = Field(
         default=1.0, gt=0, le=1, description="The fraction of the encoder's blocks that are updated: the last ones."
     )
-    alpha: float | None = Field(
-        default=None,
-        gt=0,
-        description="The update is scaled by alpha / r, in every block alike. Default: r, that is 1: theta + A B in "
-        "the paper.",
-    )
-    dropout: float = Field(
-        default=0.0, ge=0, lt=1, description="On the update's input, in training. Default: none in the paper."
-    )
-
-    @property
-    def scale(self) -> float:
-        return 1.0 if self.alpha is None else self.alpha / self.rank
 
     def parts(self, segmenter: Segmenter, seed: int) -> Sequence[Part]:
         layers = layer_names(segmenter, self._target(segmenter), self.kind, self.last)
@@ -73,9 +60,8 @@ class LoraSettings(UpdateSettings):
         rank = self.rank * (2 if halves else 1)  # see query_value.py
         config = LoraConfig(
             r=rank,
-            lora_alpha=self.scale * rank,
+            lora_alpha=rank,  # peft scales by alpha / r: 1, the paper's theta + A B
             target_modules="|".join(re.escape(name) for name in layers),
-            lora_dropout=self.dropout,
         )
         part = LoraPart(segmenter.network, config, self.rate)
         part.draw(seed)

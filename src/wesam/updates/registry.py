@@ -27,6 +27,9 @@ register(EncoderSettings)
 register(PromptTokensSettings)
 register(MixSettings)
 
+# Settings of earlier versions; peft's configuration beside them says the same, by layer.
+_IN_PEFT = ("ranks", "alpha", "dropout")
+
 _ANY: TypeAdapter[UpdateSettings] = TypeAdapter(AnyUpdateSettings)
 
 
@@ -37,8 +40,9 @@ def read_settings(file: Path) -> UpdateSettings:
         WesamError: if they are not settings of a known kind.
     """
     content = read_json(file, "JSON")
-    if isinstance(content, dict) and "kind" not in content:
-        content.pop("ranks", None)  # of the first version; its peft configuration says the same by layer
+    if isinstance(content, dict) and content.get("kind", "lora") == "lora":
+        for name in _IN_PEFT:
+            content.pop(name, None)
     try:
         return _ANY.validate_python(content)
     except ValidationError as error:
