@@ -79,10 +79,9 @@ def test_flips_move_pixels_prompts_and_masks_together(samples: list[Sample], seg
     masks = [sample.with_instances([boxed_mask(i, sample) for i in sample.instances if i.box]) for sample in samples]
     boxed_only = [sample.with_instances([i for i in sample.instances if i.box]) for sample in samples]
     data = TargetDataset(boxed_only, segmenter, ViewSettings(photometric=CALM), seed=0, masks=masks)
-    upright = TargetDataset(boxed_only, segmenter, ViewSettings(flips=False, photometric=CALM), seed=0, masks=masks)
     seen = set()
     for epoch in range(12):
-        item, reference = data[epoch, 0], upright[epoch, 0]
+        item, reference = data[epoch, 0], data.upright(0)
         flip = item.key.rpartition("|")[2]
         seen.add(flip)
         sides = [side for name, side in (("h", 2), ("v", 1)) if name in flip]
@@ -99,7 +98,7 @@ def test_flips_move_pixels_prompts_and_masks_together(samples: list[Sample], seg
             assert abs(float(columns.max()) + 1 - x1) <= 0.5 + 1e-4
             assert abs(float(rows.min()) - y0) <= 0.5 + 1e-4
     assert seen == {"", "h", "v", "hv"}
-    assert upright[0, 0].key == "wide.png|0,0,96,48|"
+    assert data.upright(0).key == "wide.png|0,0,96,48|"
 
 
 def boxed_mask(instance: Instance, sample: Sample) -> Instance:
@@ -195,8 +194,8 @@ def test_each_object_keeps_its_own_kind_of_label(tmp_path: Path, segmenter: Segm
     mixed = (boxed("boxed", 8, 4, 24, 30), Instance("clicked", points=((70.0, 20.0, 1), (2.0, 2.0, 0))), outlined)
     one = write_sample(tmp_path, "mixed.png", 96, 48, mixed)
     other = write_sample(tmp_path, "plain.png", 96, 48, (boxed("alone", 8, 4, 40, 30),), seed=1)
-    data = dataset([one, other], segmenter, flips=False)
-    batch = collate([data[0, 0], data[0, 1]])
+    data = dataset([one, other], segmenter)
+    batch = collate([data.upright(0), data.upright(1)])
     prompts = batch.prompts
     assert batch.instance_ids == ("boxed", "clicked", "outlined", "alone")
     assert prompts.boxes is not None
@@ -216,7 +215,7 @@ def test_each_object_keeps_its_own_kind_of_label(tmp_path: Path, segmenter: Segm
 def test_prompts_stay_with_their_names(tmp_path: Path, segmenter: Segmenter) -> None:
     many = tuple(boxed(str(number), 2 * number, 0, 2 * number + 2, 64) for number in range(32))
     sample = write_sample(tmp_path, "many.png", 64, 64, many)
-    item = dataset([sample], segmenter, max_instances=5, flips=False)[0, 0]
+    item = dataset([sample], segmenter, max_instances=5).upright(0)
     assert item.prompts.boxes is not None
     assert [int(x0) for x0 in item.prompts.boxes[:, 0]] == [2 * int(name) for name in item.instance_ids]
 
@@ -224,8 +223,8 @@ def test_prompts_stay_with_their_names(tmp_path: Path, segmenter: Segmenter) -> 
 def test_large_images_are_seen_in_tiles(tmp_path: Path, segmenter: Segmenter) -> None:
     small, far, large = boxed("small", 5, 5, 15, 15), boxed("far", 180, 80, 190, 90), boxed("large", 0, 0, 150, 90)
     sample = write_sample(tmp_path, "large.png", 200, 100, (small, far, large))
-    data = dataset([sample], segmenter, tile=64, overlap=16, flips=False)
-    items = [data[0, index] for index in range(len(data))]
+    data = dataset([sample], segmenter, tile=64, overlap=16)
+    items = [data.upright(index) for index in range(len(data))]
     assert [item.key for item in items] == [
         "large.png|0,0,64,64|",
         "large.png|136,36,200,100|",
@@ -240,8 +239,8 @@ def test_masks_are_those_of_the_chosen_objects(tmp_path: Path, segmenter: Segmen
     many = tuple(boxed(str(number), 4 * number, 0, 4 * number + 4, 64) for number in range(16))
     sample = write_sample(tmp_path, "many.png", 64, 64, many)
     truth = sample.with_instances([boxed_mask(instance, sample) for instance in reversed(many)])
-    data = TargetDataset([sample], segmenter, ViewSettings(max_instances=5, flips=False), seed=0, masks=[truth])
-    item = data[0, 0]
+    data = TargetDataset([sample], segmenter, ViewSettings(max_instances=5), seed=0, masks=[truth])
+    item = data.upright(0)
     assert item.masks is not None
     for name, mask in zip(item.instance_ids, item.masks, strict=True):
         expected = torch.zeros(16, 16)

@@ -51,9 +51,7 @@ def test_rules(flip, anchor, changes, index) -> None:
 def test_not_to_adapt_is_said_in_so_many_words() -> None:
     found = choose(history(0.5, 0.4), settings(rule="best"))
     assert found.source
-    assert (
-        "Do not adapt: no candidate raised the mean of the signals of health above the source" in found.reason
-    )
+    assert "Do not adapt: no candidate raised the mean of the signals of health above the source" in found.reason
     assert "; the best, step 10, changed it by -0.1000. The adapter changes nothing" in found.reason
     ill = choose(history(0.5, 0.4), settings(rule="last-healthy"))
     assert "the last one's flip_agreement 0.400 (source model 0.500)" in ill.reason

@@ -50,7 +50,6 @@ class ViewSettings(BaseModel):
     overlap: int = Field(
         default=64, ge=0, description="least pixels that tiles share; larger objects may need the whole image"
     )
-    flips: bool = Field(default=True, description="mirror both views, each way half the time (paper)")
     max_instances: int = Field(
         default=40,
         ge=1,
@@ -149,8 +148,7 @@ class TargetDataset(Dataset[ViewItem]):
         epoch, index = key
         generator = self._generator(epoch, index)
         horizontal, vertical = (torch.rand(2, generator=generator) < 0.5).tolist()
-        flips = self._settings.flips
-        return self._item(key, flips and horizontal, flips and vertical, generator)
+        return self._item(key, horizontal, vertical, generator)
 
     def upright(self, index: int) -> ViewItem:
         """An item as it lies on disk, always with the same instances and the same strong view."""
