@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from tests.tiny import tiny_sam
 from wesam.errors import WesamError, WesamWarning
@@ -146,6 +147,27 @@ def test_another_family_is_called_by_its_name(tmp_path: Path, name: str, family:
     torch.save({name: torch.zeros(1)} | more, tmp_path / "other.pth")
     with pytest.raises(WesamError, match=f"these are weights of .*{family}.*wesam reads files of SAM, SAM-HQ"):
         load_checkpoint_file(tmp_path / "other.pth")
+
+
+def test_safetensors(tmp_path: Path) -> None:
+    state = to_official(tiny_sam())
+    save_file({f"model.{name}": tensor for name, tensor in state.items()}, tmp_path / "sam.safetensors")
+    back = to_official(load_checkpoint_file(tmp_path / "sam.safetensors"))
+    for name, tensor in state.items():
+        assert torch.equal(back[name], tensor), name
+    (tmp_path / "cut.safetensors").write_bytes((tmp_path / "sam.safetensors").read_bytes()[:-9])
+    with pytest.raises(WesamError, match=r"cut\.safetensors: .*damaged"):
+        load_checkpoint_file(tmp_path / "cut.safetensors")
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of torch.jit, whose files people have
+def test_programs_are_called_that(tmp_path: Path) -> None:
+    torch.jit.script(torch.nn.Linear(1, 1)).save(tmp_path / "scripted.pt")
+    with pytest.raises(WesamError, match="is a TorchScript program"):
+        load_checkpoint_file(tmp_path / "scripted.pt")
+    (tmp_path / "sam.onnx").write_bytes(b"\x08\x07")
+    with pytest.raises(WesamError, match="this is an ONNX program"):
+        load_checkpoint_file(tmp_path / "sam.onnx")
 
 
 def test_two_models_in_a_file_are_refused(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from wesam.errors import WesamError, WesamWarning
@@ -64,19 +65,27 @@ def _read(path: Path) -> Any:
         raise WesamError(f"{path}: this is a Git LFS pointer, not the weights: run `git lfs pull` where it came from")
     if start.lstrip()[:1] == b"<":
         raise WesamError(f"{path}: this is a web page, not weights: the download went wrong")
+    if path.suffix == ".onnx":
+        raise WesamError(
+            f"{path}: this is an ONNX program, not weights that can be trained: give what it was made from"
+        )
     try:
+        if start[8:9] == b"{":  # after the length of the header
+            return load_file(path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # torch's, of pickles that it then reads or refuses
             return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # unpickling a foreign file can raise any kind; torch's words advise to run its code
         raise WesamError(
-            f"{path}: expected an original SAM checkpoint (a .pth that holds tensors only), got a file that "
-            f"{_trouble(error)}"
+            f"{path}: expected an original SAM checkpoint (a .pth, .pt or .safetensors that holds tensors only), got a "
+            f"file that {_trouble(error)}"
         ) from error
 
 
 def _trouble(error: Exception) -> str:
     text = str(error)
+    if "TorchScript" in text:
+        return "is a TorchScript program: save the state_dict of the model that it was made from"
     foreign = re.search(r"(?:GLOBAL|global|class) ([\w.]+\.[\w.]+)", text)
     if foreign and foreign[1].split(".")[0] in ("ultralytics", "models"):
         return f"holds objects of {foreign[1]}: a YOLO or FastSAM model of Ultralytics, which is no SAM"

@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from tests.models.official import names
+from tests.tiny import tiny_model
 from wesam.errors import WesamError
-from wesam.models.official.edgetam import config_from_official, from_official
+from wesam.models.official.edgetam import config_from_official, from_official, to_official
 
 _STEM = {"stem.conv1.c.weight": (24, 3, 3, 3)}
 
@@ -27,3 +28,8 @@ def test_the_published_encoder() -> None:
 def test_without_timm_it_says_what_to_install() -> None:
     with pytest.raises(WesamError, match="repvit_m1.*pip install timm torchvision"):
         from_official(_state())
+
+
+def test_another_encoder_is_refused_by_name() -> None:
+    with pytest.raises(WesamError, match="its encoder: expected repvit_m1, got tf_efficientnet_lite0"):
+        to_official(tiny_model("edgetam"))

@@ -120,6 +120,7 @@ def tiny_architectures(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a file does not tell, as the tiny networks have it."""
     monkeypatch.setitem(sam2.SIZES, "test", sam2.Hiera(8, (1, 1, 2, 1), 1, (4, 4, 4, 4), (3,), 4, 64))
     monkeypatch.setattr(edgetam, "config_from_official", lambda state: _edgetam_config())
+    monkeypatch.setattr(edgetam, "BACKBONE", "tf_efficientnet_lite0")
 
 
 @functools.cache

@@ -11,7 +11,10 @@ _LOOK_ALIKES = {
     r"image_encoder\.blocks\.\d+\.mlp\.fc1\.": "EfficientSAM",
     r"image_encoder\.blocks\.\d+\.\w*[Aa]dapter\.": "a SAM with adapter layers (SAM-Med2D, Medical SAM Adapter)",
     r"sam_mask_decoder\.hf_token\.": "HQ-SAM 2",
-    r".*\.lora_[AB]\.": "a model with an adapter of peft in it: merge it (merge_and_unload) and save that",
+    r".*\.lora_[AB]\.": (
+        "an adapter of peft, or of a model with one in it: give an adapter's folder as the adapter, or merge it "
+        "(merge_and_unload) and save that"
+    ),
 }
 _OTHERS = {
     r"image_encoder\.features\.": "EdgeSAM or RepViT-SAM",
