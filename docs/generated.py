@@ -15,6 +15,7 @@ from pydantic_core import PydanticUndefined
 from wesam.methods.base import MethodSettings
 from wesam.methods.registry import method_names, settings_type
 from wesam.training.config import DEFAULT_METHOD, PRESETS, RunConfig
+from wesam.training.effort import SETTINGS_OF
 from wesam.updates.registry import known_kinds
 from wesam.updates.settings import UpdateSettings
 
@@ -24,7 +25,12 @@ _HEADER = "| setting | type | default | meaning |\n| --- | --- | --- | --- |\n"
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """Called by MkDocs for each page."""
-    for marker, write in {"configuration": configuration, "preset": paper_preset, "experiments": experiments}.items():
+    for marker, write in {
+        "configuration": configuration,
+        "effort": efforts,
+        "preset": paper_preset,
+        "experiments": experiments,
+    }.items():
         marked = f"<!-- {marker} -->"
         if marked in markdown:
             markdown = markdown.replace(marked, write())
@@ -34,6 +40,17 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
 def configuration() -> str:
     """Every field of `RunConfig`, under the name that `--set` takes; one table a settings model."""
     return "\n\n".join(_tables(RunConfig, "", "The run"))
+
+
+def efforts() -> str:
+    """What `--effort` stands for."""
+    normal = {name: RunConfig.model_fields[name].default for name in ("steps",)}
+    rows = []
+    for effort, settings in SETTINGS_OF.items():
+        given = dict(_flattened({**normal, **settings}))
+        shown = [f"`{name}={_yaml(value)}`" for name, value in given.items() if name != "method.name"]
+        rows.append(f"| `{effort}` | {', '.join(shown)} |")
+    return "| effort | settings |\n| --- | --- |\n" + "\n".join(rows)
 
 
 def paper_preset() -> str:

@@ -42,6 +42,10 @@ def adapt(
         str | None,
         typer.Option("--method", help="wesam (default), supervised where labels are masks, or direct.", metavar="NAME"),
     ] = None,
+    effort: Annotated[
+        Literal["quick", "normal", "thorough"] | None,
+        typer.Option("--effort", help="100, 300 or 1000 steps, and more to choose from."),
+    ] = None,
     preset: Annotated[str | None, typer.Option("--preset", help="paper for the paper's settings, or default.")] = None,
     config: Annotated[Path | None, typer.Option("--config", help="YAML of settings.", metavar="FILE")] = None,
     set_: Annotated[
@@ -76,6 +80,7 @@ def adapt(
         "page": page,
         "bands": bands_of(bands),
         "method": method,
+        "effort": effort,
         "views": None if tile is None else {"tile": tile},
     }
     if resume and config is None and out is not None:

@@ -30,6 +30,7 @@ from wesam.methods.base import MethodSettings
 from wesam.methods.registry import method_names, method_type, parse_settings, settings_type
 from wesam.prompts.weak_labels import PromptKind
 from wesam.training.dropped import refuse_dropped
+from wesam.training.effort import EFFORTS, SETTINGS_OF
 from wesam.types import ImageReading
 from wesam.updates.lora import LoraSettings
 from wesam.updates.registry import AnyUpdateSettings, read_settings
@@ -248,6 +249,9 @@ def make_config(
         file: YAML file of fields.
         overrides: "key=value" texts; the key may be dotted ("method.teacher=ema"), the value is YAML.
 
+    "effort" may stand among the fields of any source; it is no setting, but stands for some (`training.effort`), over
+    which all sources win.
+
     Raises:
         WesamError: naming the source and the field that is wrong.
     """
@@ -260,10 +264,14 @@ def make_config(
     given: dict[str, Any] = {}
     for override in overrides or []:
         given = _merge(given, _parse_override(override))
-    sources = [PRESETS[preset], from_file, {key: value for key, value in values.items() if value is not None}, given]
+    sources = [from_file, {key: value for key, value in values.items() if value is not None}, given]
+    effort = ["normal", *(one.pop("effort") for one in sources if "effort" in one)][-1]
+    if effort not in EFFORTS:
+        raise WesamError(f"effort: expected one of {', '.join(EFFORTS)}, got {reprlib.repr(effort)}")
+    sources = [SETTINGS_OF[effort], PRESETS[preset], *sources]
     if isinstance(steps := _last(sources, "steps"), int) and steps <= PAPER_WARMUP_STEPS:
         # The paper's warm-up does not fit into so short a run: a quarter of it, unless somebody asks for another.
-        sources[0] = {key: steps // 4 if key == "warmup_steps" else value for key, value in sources[0].items()}
+        sources[1] = {key: steps // 4 if key == "warmup_steps" else value for key, value in sources[1].items()}
     sources = [_with_named_method(one) for one in sources]
     method = [name for one in sources for name in _name_in(one, "method")][-1]
     if method in method_names():

@@ -21,6 +21,7 @@ from wesam.health.probe import split_samples
 from wesam.methods.base import Method
 from wesam.training.checkpoint import Checkpoint, list_checkpoints, load_checkpoint, save_checkpoint
 from wesam.training.config import RunConfig
+from wesam.training.forecast import Forecast, forecast_of
 from wesam.training.guard import FiniteGuard, all_finite, culprits
 from wesam.training.loading import batches_from, default_workers, is_worker_lost
 from wesam.training.memory import MemoryGuard
@@ -88,6 +89,8 @@ def train(
     if config.health.every > 0 and method.trainable and accelerator.is_main_process:
         watch = HealthWatch(config, segmenter, split, CandidateFolder(folder.candidates), notes)
     loop = _Loop(config, accelerator, method, dataset, folder, notes, watch, on_progress)
+    if on_message is not None and accelerator.is_main_process:
+        loop.forecast = forecast_of(config, accelerator, loop.step, on_message)
     start, began = loop.step, time.perf_counter()
     loop.run()
     selection, weights = (unwatched(method.trainable), method.result()) if watch is None else watch.finish()
@@ -145,6 +148,7 @@ class _Loop:
         self.guard = FiniteGuard()
         self.workers = default_workers(config, accelerator)
         self.window = LossWindow(accelerator, folder, config, on_progress, method.shown)
+        self.forecast: Forecast | None = None
         self.step, self.steps = 0, config.steps if method.trainable else 0
         if list_checkpoints(folder.checkpoints):
             self._restore()
@@ -196,6 +200,8 @@ class _Loop:
             if not moved and self.guard.must_go_back:
                 return self._go_back()
             self.step += 1
+            if self.forecast is not None:
+                self.forecast.stepped()
             measured = config.health.every > 0 and (
                 self.step % config.health.every == 0
                 or self.step == self.steps
@@ -223,7 +229,10 @@ class _Loop:
 
     def _measure(self, step: int) -> None:
         assert self.watch is not None
+        began = time.monotonic()
         signals = self.watch.measure(step, self.method.result())
+        if self.forecast is not None:
+            self.forecast.measured(time.monotonic() - began)
         self.folder.append_metrics({"step": step, "health": signals})
         self.accelerator.log({f"health/{name}": value for name, value in signals.items()}, step=step)
 
