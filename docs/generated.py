@@ -44,7 +44,7 @@ def configuration() -> str:
 
 def efforts() -> str:
     """What `--effort` stands for."""
-    normal = {name: RunConfig.model_fields[name].default for name in ("steps",)}
+    normal = {"steps": RunConfig.model_fields["steps"].default}
     rows = []
     for effort, settings in SETTINGS_OF.items():
         given = dict(_flattened({**normal, **settings}))
