@@ -133,6 +133,15 @@ def test_draws_depend_on_seed_epoch_and_index_alone(samples: list[Sample], segme
     assert looks(0) != looks(1)
 
 
+def test_fixed_views_take_turns(samples: list[Sample], segmenter: Segmenter) -> None:
+    free, fixed = (TargetDataset(samples, segmenter, ViewSettings(fixed=count), seed=0) for count in (None, 3))
+    for epoch in range(7):
+        for index in range(len(fixed)):
+            item, expected = fixed[epoch, index], free[epoch % 3, index]
+            assert torch.equal(item.strong, expected.strong)
+            assert item.key == expected.key
+
+
 @pytest.mark.parametrize("start", [0, 2])
 def test_loader_processes_and_resumes_change_nothing(samples: list[Sample], segmenter: Segmenter, start: int) -> None:
     def batches(workers: int, start_step: int) -> list[Batch]:

@@ -55,6 +55,12 @@ class ViewSettings(BaseModel):
         ge=1,
         description="objects an image and step (paper: 40 to 50); more are split into fixed groups that take turns",
     )
+    fixed: int | None = Field(
+        default=None,
+        ge=1,
+        description="flips and strong views an image, drawn once, which take turns; None: new ones at every visit. "
+        "With `update.last` below 1 the blocks before those that learn then run once for each (docs/speed.md)",
+    )
     photometric: Strength = Field(
         default="default", description="how far the strong view's colours and light differ from the weak one's"
     )
@@ -146,7 +152,8 @@ class TargetDataset(Dataset[ViewItem]):
 
     def __getitem__(self, key: Key) -> ViewItem:
         epoch, index = key
-        generator = self._generator(epoch, index)
+        fixed = self._settings.fixed
+        generator = self._generator(epoch if fixed is None else epoch % fixed, index)
         horizontal, vertical = (torch.rand(2, generator=generator) < 0.5).tolist()
         return self._item(key, horizontal, vertical, generator)
 

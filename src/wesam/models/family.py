@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Literal, Protocol
 
 from torch import Tensor, nn
@@ -32,6 +32,8 @@ class Family(Protocol):
             fused; under "tokens" the layers that the tokens come from which enter the blocks, and the last of all.
         block: matches the part of a layer's name that tells which block of the encoder it is in; blocks come in the
             order of `named_modules`.
+        stem: the layer of the encoder that reads the pixels, before all blocks; "" where nothing that the blocks say
+            may be remembered (`models.trunk`).
         learning_rate: of a run whose user names none, for the default update.
     """
 
@@ -41,6 +43,7 @@ class Family(Protocol):
     processor: str
     targets: Mapping[Target, str]
     block: str
+    stem: str
     learning_rate: float
 
     def load(self, source: str, local: bool) -> nn.Module:
@@ -65,6 +68,9 @@ class Family(Protocol):
 
     def outputs(self, config: Any) -> int:
         """How many masks a prompt gets where several are wanted."""
+
+    def landmarks(self, network: Any) -> Collection[str]:
+        """Names of the blocks whose answer others than the next block read."""
 
     def encode(self, network: Any, pixels: Tensor) -> Features:
         """Features of pixels (B, 3, S, S), normalised and padded."""

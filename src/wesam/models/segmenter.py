@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import torch
@@ -41,6 +42,13 @@ class Learned(Protocol):
         """What, beside its weights, decides how it acts; it takes no time to ask."""
 
 
+class Remembering(Protocol):
+    """What a segmenter must know of what remembers a part of its encoder (`models.trunk.Trunk`)."""
+
+    def encode(self, pixels: Tensor, encode: Callable[[Tensor], Features]) -> Features:
+        """What `encode` says of pixels (B, 3, S, S)."""
+
+
 class Segmenter(nn.Module):
     """A SAM-like network: an image encoder that is run once an image and a decoder run once a prompt.
 
@@ -58,6 +66,7 @@ class Segmenter(nn.Module):
         input: what the encoder reads.
         network: the network; its layers carry the update where there is one.
         update: what learns in it; None where nothing does.
+        trunk: remembers what the frozen blocks of the encoder say; None: nothing is remembered.
         precision: what the encoder and the decoder compute in (autocast), whatever autocast the caller is
             in. Weights, prompt encoding and results are always float32: SAM's random positional frequencies
             turn the rounding of a bf16 coordinate into another place.
@@ -90,6 +99,7 @@ class Segmenter(nn.Module):
         self.update: Learned | None = None
         self.name = name
         self.precision: Precision = precision
+        self.trunk: Remembering | None = None
         self.as_published = False
         self.decode_chunk = decode_chunk or max(1, _CHUNK_CELLS // self.input.grid**2)
 
@@ -115,7 +125,8 @@ class Segmenter(nn.Module):
         if pixels.ndim != 4 or pixels.shape[1:] != (3, self.input_size, self.input_size):
             raise ValueError(f"expected pixels (B, 3, {self.input_size}, {self.input_size}), got {tuple(pixels.shape)}")
         with self._autocast(pixels.device):
-            features = self.family.encode(self.network, pixels)
+            encode = partial(self.family.encode, self.network)
+            features = encode(pixels) if self.trunk is None else self.trunk.encode(pixels, encode)
         return features.float()
 
     def decode(self, features: Features, prompts: Prompts, image_index: Tensor) -> MaskPrediction:

@@ -28,6 +28,7 @@ from wesam.training.memory import MemoryGuard
 from wesam.training.progress import LossWindow, Notes, Progress
 from wesam.training.rate import base_rate, learning_rate
 from wesam.training.run_folder import RunFolder
+from wesam.training.trunk import remembered_trunk
 from wesam.training.watch import HealthWatch, Selection, unwatched
 from wesam.types import Sample
 from wesam.updates.update import update_of
@@ -92,7 +93,8 @@ def train(
     if on_message is not None and accelerator.is_main_process:
         loop.forecast = forecast_of(config, accelerator, loop.step, on_message)
     start, began = loop.step, time.perf_counter()
-    loop.run()
+    with remembered_trunk(segmenter, config.views.fixed):
+        loop.run()
     selection, weights = (unwatched(method.trainable), method.result()) if watch is None else watch.finish()
     seconds = time.perf_counter() - began
 

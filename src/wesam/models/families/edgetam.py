@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
+from typing import Any
 
 from torch import nn
 
@@ -24,6 +26,7 @@ class EdgeTam(Sam2):
     model_type = "edgetam"
     also: tuple[str, ...] = ("edgetam_video",)
     block = _BLOCK
+    stem = "vision_encoder.backbone.timm_model.conv_stem"
     learning_rate = 2e-3
     targets: Mapping[Target, str] = {
         "linear": rf"{_BLOCK}\.(conv_pwl?|token_mixer\.se\.fc[12]|channel_mixer\.conv[12]\.c)",
@@ -32,6 +35,11 @@ class EdgeTam(Sam2):
         "encoder": r"vision_encoder\..*",
         "decoder": r"mask_decoder\..*",
     }
+
+    def landmarks(self, network: Any) -> Collection[str]:
+        """The last block of each stage."""
+        names = [name for name, _ in network.named_modules() if re.fullmatch(_BLOCK, name)]
+        return list({name.rpartition(".")[0]: name for name in names}.values())
 
     def load(self, source: str, local: bool) -> nn.Module:
         from wesam.models.edgetam_network import load_edgetam

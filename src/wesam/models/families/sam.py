@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import torch
@@ -31,6 +31,7 @@ class Sam:
     image_processor = "SamImageProcessor"
     processor = "SamProcessor"
     block = _BLOCK
+    stem = "vision_encoder.patch_embed"
     learning_rate = 5e-4
     targets: Mapping[Target, str] = {
         "attention": rf"{_BLOCK}\.attn\.qkv",
@@ -53,6 +54,9 @@ class Sam:
 
     def outputs(self, config: Any) -> int:
         return int(config.mask_decoder_config.num_multimask_outputs)
+
+    def landmarks(self, network: Any) -> Collection[str]:
+        return ()
 
     def encode(self, network: Any, pixels: Tensor) -> Features:
         return Features(network.vision_encoder(pixels).last_hidden_state)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import torch
@@ -36,6 +36,7 @@ class Sam2:
     image_processor = "Sam2ImageProcessor"
     processor = "Sam2Processor"
     block = _BLOCK
+    stem = "vision_encoder.backbone.patch_embed"
     learning_rate = 5e-4
     mean: Pixel = IMAGENET_MEAN
     std: Pixel = IMAGENET_STD
@@ -62,6 +63,9 @@ class Sam2:
 
     def outputs(self, config: Any) -> int:
         return int(config.mask_decoder_config.num_multimask_outputs)
+
+    def landmarks(self, network: Any) -> Collection[str]:
+        return [f"vision_encoder.backbone.blocks.{end}" for end in network.vision_encoder.backbone.stage_ends]
 
     def encode(self, network: Any, pixels: Tensor) -> Features:
         """What `get_image_embeddings` computes, with gradients: the coarse map, and the two finer ones beside it."""

@@ -21,6 +21,7 @@ class Sam3Tracker(Sam2):
     image_processor = "Sam3ImageProcessor"
     processor = "Sam3TrackerProcessor"
     block = _BLOCK
+    stem = ""
     mean = std = (0.5, 0.5, 0.5)
     targets: Mapping[Target, str] = {
         "attention": rf"{_BLOCK}\.attention\.[qkv]_proj",

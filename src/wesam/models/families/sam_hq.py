@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import torch
@@ -31,6 +32,11 @@ class SamHq(Sam):
         from transformers import SamHQModel
 
         return load_pretrained(SamHQModel, source, local, "SAM-HQ")
+
+    def landmarks(self, network: Any) -> Collection[str]:
+        """The first block that attends to the whole image."""
+        whole = min(network.config.vision_config.global_attn_indexes)
+        return [f"vision_encoder.layers.{whole}"]
 
     def encode(self, network: Any, pixels: Tensor) -> Features:
         output = network.vision_encoder(pixels)
