@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 from accelerate import PartialState
@@ -25,8 +24,9 @@ PLAN = Plan(
     measure_every=3,
     quick=True,
 )
-#: So high a rate that three steps change masks.
-CELL = replace(Cell(replace(OURS, rate=5e-3), "mine", "box", 0), curve=True)
+#: Three steps at so high a rate, of weights and not of their average, change masks; student prompts draw at random.
+_ARM = OURS.variant("ours, shared teacher", {"method": {"teacher": "shared"}}, rate=0.02)
+CELL = Cell(_ARM, "mine", "box", 0, curve=True)
 
 
 def main(model: str, data: Path, out: Path) -> None:

@@ -50,6 +50,10 @@ def test_prompts_are_crossed() -> None:
     assert "| ours: box | 50.0 | 60.0 | 70.0 | 80.0 |" in text
 
 
+def test_the_first_table_lists_data_sets_and_splits() -> None:
+    assert "| smear (version 1) | 20 | 60 | 10 |" in as_markdown(RESULTS)
+
+
 def test_dice_and_boundary_iou_stand_beside() -> None:
     assert "| wesam | 80.5 | 50.0 |" in as_markdown(RESULTS)
 

@@ -144,9 +144,9 @@ def test_a_cell_on_two_processes_is_the_cell_on_one(folder: Path, tmp_path: Path
     assert one.trained == two.trained
     assert one.last.step == two.last.step == 3
     source = one.last.curve[0].images
-    assert max(abs(last - before) for last, before in zip(one.last.images, source, strict=True)) > 5e-3
-    assert two.last.images == pytest.approx(one.last.images, abs=5e-4)
-    assert two.selected.images == pytest.approx(one.selected.images, abs=5e-4)
+    assert max(abs(last - before) for last, before in zip(one.last.images, source, strict=True)) > 0.01
+    assert two.last.images == pytest.approx(one.last.images, abs=1e-3)
+    assert two.selected.images == pytest.approx(one.selected.images, abs=1e-3)
 
 
 def _keep_images(path: Path, odd: bool) -> None:

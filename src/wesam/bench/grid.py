@@ -57,6 +57,25 @@ class Grid:
     note: str = ""
 
 
+def sections(results: Sequence[Result]) -> list[tuple[str, list[Grid]]]:
+    """All tables that there are results for, by their headings."""
+    found = [(f"Table {table.key}: {table.title}", grids_of(table, results)) for table in TABLES.values()]
+    return [("Table 1: Data sets and splits", _splits(results)), *found] if results else []
+
+
+def _splits(results: Sequence[Result]) -> list[Grid]:
+    rows: list[tuple[str, tuple[Entry | None, ...]]] = []
+    for dataset in _datasets(results):
+        own = [result for result in results if result.dataset == dataset]
+        learned = max(own, key=lambda result: (result.trained.images, result.trained.labels)).trained
+        counts = (learned.images, learned.labels, len(own[0].last.images))
+        versions = ", ".join(sorted({result.version for result in own}))
+        rows.append((f"{dataset} (version {versions})", tuple(Entry(count) for count in counts)))
+    columns = ("images to adapt to", "objects labelled on them", "images scored on")
+    note = "no image is in both halves; objects as far as rows of these results were given them"
+    return [Grid("Data sets and splits", columns, tuple(rows), digits=0, note=note)]
+
+
 def grids_of(table: Table, results: Sequence[Result]) -> list[Grid]:
     """All that a table shows of the results there are; none where there are none."""
     own = [result for result in results if _belongs(table, result)]

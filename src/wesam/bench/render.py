@@ -12,7 +12,7 @@ from pathlib import Path
 from wesam import markdown
 from wesam.atomic import replaced_file
 from wesam.bench import svg
-from wesam.bench.grid import DIRECT, Entry, Grid, grids_of, labelling_curves
+from wesam.bench.grid import DIRECT, Entry, Grid, labelling_curves, sections
 from wesam.bench.result import Result, Score, of_rows
 from wesam.bench.tables import SUPERVISED_ROW, TABLES
 
@@ -47,10 +47,9 @@ def write_pages(results: Sequence[Result], out: Path) -> list[Path]:
 def as_markdown(results: Sequence[Result]) -> str:
     """All tables, a heading each."""
     parts = [_provenance(results)]
-    for table in TABLES.values():
-        grids = grids_of(table, results)
+    for heading, grids in sections(results):
         if grids:
-            parts.append(f"## Table {table.key}: {table.title}")
+            parts.append(f"## {heading}")
             parts += [_markdown(grid) for grid in grids]
     return "\n\n".join(parts) + "\n"
 
@@ -62,7 +61,7 @@ def _markdown(grid: Grid) -> str:
 
 def as_latex(results: Sequence[Result]) -> str:
     """All tables as `tabular` in `table` environments."""
-    return "\n\n".join(_latex(grid) for table in TABLES.values() for grid in grids_of(table, results)) + "\n"
+    return "\n\n".join(_latex(grid) for _, grids in sections(results) for grid in grids) + "\n"
 
 
 def _latex(grid: Grid) -> str:
@@ -109,10 +108,9 @@ def as_csv(results: Sequence[Result]) -> str:
 def as_html(results: Sequence[Result], pictures: Sequence[str] = ()) -> str:
     """One page with all tables and plots; it needs no other file than the pictures, given by their addresses."""
     parts = [f"<p>{escape(_provenance(results))}</p>"]
-    for table in TABLES.values():
-        grids = grids_of(table, results)
+    for heading, grids in sections(results):
         if grids:
-            parts.append(f"<h2>Table {escape(table.key)}: {escape(table.title)}</h2>")
+            parts.append(f"<h2>{escape(heading)}</h2>")
             parts += [_html(grid) for grid in grids]
     parts.append("<h2>Figures</h2>")
     parts += [plot for plot in (*_gaps(results), *_curves(results), *_labelling(results)) if plot]
