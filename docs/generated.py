@@ -1,10 +1,9 @@
-"""Parts of the site that are written from the code and the folder, so that they cannot fall behind (a MkDocs hook)."""
+"""Parts of the site that are written from the code, so that they cannot fall behind (a MkDocs hook)."""
 
 from __future__ import annotations
 
 import types
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt
@@ -19,18 +18,12 @@ from wesam.training.effort import SETTINGS_OF
 from wesam.updates.registry import known_kinds
 from wesam.updates.settings import UpdateSettings
 
-EXPERIMENTS = Path(__file__).parent / "experiments"
 _HEADER = "| setting | type | default | meaning |\n| --- | --- | --- | --- |\n"
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """Called by MkDocs for each page."""
-    for marker, write in {
-        "configuration": configuration,
-        "effort": efforts,
-        "preset": paper_preset,
-        "experiments": experiments,
-    }.items():
+    for marker, write in {"configuration": configuration, "effort": efforts, "preset": paper_preset}.items():
         marked = f"<!-- {marker} -->"
         if marked in markdown:
             markdown = markdown.replace(marked, write())
@@ -57,19 +50,6 @@ def paper_preset() -> str:
     """What `--preset paper` sets."""
     rows = (f"| `{name}` | `{_yaml(value)}` |" for name, value in _flattened(PRESETS["paper"]))
     return "| setting | value |\n| --- | --- |\n" + "\n".join(rows)
-
-
-def experiments() -> str:
-    """A link to each page beside the index, in the order of their names."""
-    pages = sorted(page for page in EXPERIMENTS.glob("*.md") if page.name != "index.md")
-    if not pages:
-        return "None has been written yet."
-    return "\n".join(f"- [{_title(page)}]({page.name})" for page in pages)
-
-
-def _title(page: Path) -> str:
-    lines = page.read_text(encoding="utf-8").splitlines()
-    return next((line.removeprefix("# ") for line in lines if line.startswith("# ")), page.stem)
 
 
 def _tables(model: type[BaseModel], prefix: str, title: str) -> Iterator[str]:

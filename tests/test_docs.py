@@ -102,8 +102,7 @@ def test_every_page_is_in_the_navigation() -> None:
     site = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))
     listed = set(_pages(site["nav"]))
     pages = {page.relative_to(DOCS).as_posix() for page in DOCS.rglob("*.md")}
-    # Experiments are listed by their index.
-    assert {page for page in pages if not page.startswith("experiments/") or page.endswith("index.md")} == listed
+    assert pages == listed
 
 
 def _pages(entry: Any) -> list[str]:
@@ -124,28 +123,43 @@ def test_the_citation_is_whole_and_of_this_version() -> None:
 
 
 def test_no_room_imports_upwards() -> None:
-    """Reads the order of the rooms from the architecture page."""
+    """Also not for types alone. Reads the order of the rooms from the architecture page."""
     text = (DOCS / "architecture.md").read_text(encoding="utf-8").split("## The rooms")[1].split("## ")[0]
     order = re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)
-    modules = [path for path in PACKAGE.rglob("*.py") if path.name not in ("__init__.py", "__main__.py")]
-    rooms = {path.relative_to(PACKAGE).parts[0].removesuffix(".py") for path in modules}
-    assert rooms | {"assets"} == set(order)
+    files = {name: path for name, path in _modules().items() if path.name not in ("__init__.py", "__main__.py")}
+    rooms = {name: name.split(".")[1] for name in files}
+    assert set(rooms.values()) | {"assets"} == set(order)
     upward = [
-        f"{path.relative_to(PACKAGE)} imports {module}"
-        for path in modules
-        for module in _imports(ast.parse(path.read_text(encoding="utf-8")).body)
-        if order.index(module) > order.index(path.relative_to(PACKAGE).parts[0].removesuffix(".py"))
+        f"{name} imports {imported}"
+        for name, path in files.items()
+        for imported in _imports(path)
+        if order.index(imported.split(".")[1]) > order.index(rooms[name])
     ]
     assert upward == []
 
 
-def _imports(statements: list[ast.stmt]) -> list[str]:
-    """The rooms that are imported at run time, at the top of a file or later."""
-    rooms: list[str] = []
-    for statement in statements:
-        if isinstance(statement, ast.If) and ast.unparse(statement.test) == "TYPE_CHECKING":
-            continue
-        for node in ast.walk(statement):
-            if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("wesam."):
-                rooms.append(node.module.split(".")[1])
-    return rooms
+def test_no_files_import_each_other_in_a_circle() -> None:
+    modules = _modules()
+    waiting = {name: {one for one in _imports(path) if one in modules} for name, path in modules.items()}
+    while ready := {name for name, needed in waiting.items() if not needed}:
+        waiting = {name: needed - ready for name, needed in waiting.items() if name not in ready}
+    assert waiting == {}
+
+
+def _modules() -> dict[str, Path]:
+    """Every file of the package by its name in imports."""
+    paths = {path.relative_to(PACKAGE.parent).with_suffix(""): path for path in PACKAGE.rglob("*.py")}
+    return {".".join(place.parts).removesuffix(".__init__"): path for place, path in paths.items()}
+
+
+def _imports(path: Path) -> set[str]:
+    """The files of the package that one imports, at its top or later, at run time or for types alone."""
+    known = _modules()
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("wesam."):
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {name if name in known else str(node.module) for name in names}
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names if alias.name.startswith("wesam.")}
+    return found

@@ -53,7 +53,7 @@ class AutomaticSettings(BaseModel):
         gt=0,
         le=1,
         description="the same for a mask that reaches around the image (its box covers 0.9 of it), as background with "
-        "objects left out does and a road does not (chosen here, docs/experiments/automatic-prompts.md)",
+        "objects left out does and a road does not (chosen here, docs/design-decisions.md)",
     )
     box_nms: float | None = Field(
         default=0.7,

@@ -23,7 +23,7 @@ def focal_loss(
 
     Only with alpha 1/2 does a pixel of which nobody can be sure get the answer that is the likelier one. WeSAM's 0.8
     (arXiv 2312.03502) puts it into the mask from a chance of one in five on; against pseudo-labels, which the next
-    round learns from, that makes masks grow (docs/experiments/2026-11-23-stability.md).
+    round learns from, that makes masks grow (docs/design-decisions.md).
 
     Args:
         logits: mask logits, (N, H, W).

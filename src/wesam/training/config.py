@@ -112,7 +112,7 @@ class RunConfig(BaseModel):
     update: AnyUpdateSettings = Field(default_factory=LoraSettings, description="what learns")
     views: ViewSettings = Field(default_factory=ViewSettings)
 
-    steps: int = Field(default=300, ge=1, description="optimiser steps (chosen here, docs/experiments)")
+    steps: int = Field(default=300, ge=1, description="optimiser steps (chosen here, docs/design-decisions.md)")
     batch_size: int = Field(default=2, ge=1, description="images a process and micro-batch (chosen here)")
     accumulation: int = Field(default=1, ge=1, description="micro-batches an optimiser step")
     learning_rate: float | None = Field(
