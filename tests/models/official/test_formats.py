@@ -22,6 +22,8 @@ from wesam.models.load import load_source
 from wesam.models.official import edgetam, official_format, sam2
 from wesam.models.segmenter import Segmenter
 from wesam.types import Prompts
+from wesam.updates.lora import LoraSettings
+from wesam.updates.update import add_update, update_of
 
 _CHANNELS = (320, 112, 40, 24)
 
@@ -269,3 +271,22 @@ def test_frequencies_that_differ_cannot_be_told(family: str, tmp_path: Path) -> 
     network.shared_image_embedding.positional_embedding = torch.nn.Parameter(torch.zeros(2, 8))
     with pytest.raises(WesamError, match="differ: the publisher's format holds one of them"):
         official_format(family).renamed(network.state_dict())
+
+
+@pytest.mark.parametrize("family", ["sam_hq", "sam2"])
+def test_an_adapted_model_goes_back_with_the_adapter_merged(family: str, tmp_path: Path) -> None:
+    state = _state(family)
+    segmenter = load_source(_save(family, state, tmp_path / "published.pt"), device="cpu")
+    add_update(segmenter, LoraSettings(), seed=0)
+    for parameter in update_of(segmenter).parameters():
+        parameter.data.add_(0.1)
+    export_official(segmenter, tmp_path / "adapted.pt")
+    back = torch.load(tmp_path / "adapted.pt", weights_only=True)
+    back = back if CASES[family].within is None else back["model"]
+    changed = {name for name in state if not torch.equal(back[name], state[name])}
+    assert back.keys() == state.keys()
+    assert changed == {name for name in state if name.endswith(".attn.qkv.weight")}
+    again = load_source(tmp_path / "adapted.pt", device="cpu")
+    pixels = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        torch.testing.assert_close(again.encode(pixels).pooled, segmenter.encode(pixels).pooled, rtol=1e-4, atol=1e-4)
