@@ -58,7 +58,10 @@ def config_from_official(state: Mapping[str, Tensor]) -> EdgeTamConfig:
     """The published architecture: the one encoder that there is, and what shapes tell of the rest."""
     shapes = Shapes(state, "EdgeTAM")
     return EdgeTamConfig(
-        vision_config={"backbone_config": _backbone_config()},
+        vision_config={
+            "backbone_config": _backbone_config(),
+            "fpn_hidden_size": shapes.of("image_encoder.neck.convs.0.conv.weight", 4)[0],
+        },
         prompt_encoder_config=prompt_encoder_settings(shapes, 1024, 16, prefix="sam_"),
         mask_decoder_config=mask_decoder_settings(shapes, prefix="sam_", mlp="layers.0"),
     )
