@@ -5,7 +5,7 @@ VENV ?= .venv
 TORCH ?= 2.13.0
 BIN := $(VENV)/bin
 
-.PHONY: demo tables test test-all test-minimum test-wheel lint format docs clean
+.PHONY: demo tables bench test test-all test-minimum test-wheel lint format docs clean
 
 demo: $(VENV)/.installed
 	$(BIN)/wesam demo --out wesam-demo
@@ -17,6 +17,10 @@ tables: $(VENV)/.installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/wesam bench --out tables --cell 1/2 $(BENCH) & first=$$!; \
 	OMP_NUM_THREADS=1 $(BIN)/wesam bench --out tables --cell 2/2 $(BENCH); second=$$?; \
 	wait $$first && test $$second = 0 && $(BIN)/wesam bench --out tables --pages-only
+
+# Speed and memory of a step beside the paper's plain loop, and where the time goes: a few minutes.
+bench: $(VENV)/.installed-dev
+	$(BIN)/python benchmarks/adapt_step.py
 
 # Every test but the marked products; one thread a process, one process a core.
 test: $(VENV)/.installed-dev

@@ -1,50 +1,56 @@
 """Speed and peak memory of one adaptation step, beside a plain transcription of the paper's loop.
 
-    python benchmarks/adapt_step.py --model wesam-tiny --instances 40
-    python benchmarks/adapt_step.py --model vit-b-random --instances 40 --steps 2 --images 1
-    python benchmarks/adapt_step.py --model wesam-tiny --scaling      # 1, 10, 100, 1000 instances an image
-    python benchmarks/adapt_step.py --model wesam-tiny --profile      # where the time goes
+    python benchmarks/adapt_step.py                                   # all ratios and a profile: `make bench`
+    python benchmarks/adapt_step.py --model wesam-tiny --objects 40 --steps 5 --rounds 3
+    python benchmarks/adapt_step.py --model vit-b-random --objects 1 --images 1 --steps 1 --arm plain --arm last-twelfth
 
 Every arm runs in a process of its own on the same model, images and boxes, so that peak memory is its own. Arms take
-turns (`--rounds`), and the median is reported: machines are noisy, ratios within one run are what to read.
+turns (`--rounds`), and the median is reported. Time is processor time, of one thread, since machines are noisy: ratios
+within one run are what to read. The first step fills what is remembered; it is timed apart ("first").
 """
 
 from __future__ import annotations
 
 import argparse
-import json
+import math
 import multiprocessing
 import resource
 import statistics
 import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
+import transformers
 from plain_loop import PlainLoop
-from torch import Tensor
-from torch.profiler import ProfilerActivity, profile, record_function
 from transformers import SamConfig, SamModel
 
 from wesam.batches.batch import Batch
 from wesam.methods.wesam import Wesam, WesamSettings
-from wesam.models.segmenter import Segmenter
+from wesam.models.segmenter import Precision, Segmenter
+from wesam.models.trunk import Trunk
 from wesam.types import Prompts
 from wesam.updates.load import load_segmenter
 from wesam.updates.lora import LoraSettings
 from wesam.updates.update import add_update, update_of
 
-# "wesam" are the paper's losses and teacher, as the plain loop has them; "default" is what the package does.
-ARMS = ("plain", "wesam", "wesam-cached", "wesam-bf16", "wesam-bf16-cached", "default")
+# "paper" are the paper's losses and teacher, as the plain loop has them; "default" is what the package does; the others
+# are the default with the last blocks alone learning and the frozen ones remembered (`views.fixed`).
+LAST = {"last-half": 0.5, "last-twelfth": 1 / 12}
+ARMS = ("plain", "paper", "default", *LAST)
+QUICK = ("plain", "paper", "default", "last-half")
 
 
-def make_segmenter(model: str, precision: str, device: str) -> Segmenter:
+def make_segmenter(model: str, precision: Precision, device: str, last: float) -> Segmenter:
     if model == "vit-b-random":  # SAM ViT-B's architecture; random weights cost the same time
         torch.manual_seed(0)
         config = SamConfig(vision_config={"initializer_range": 0.02})
         segmenter = Segmenter(SamModel(config), name=model, precision=precision).to(device)
     else:
         segmenter = load_segmenter(model, device=device, precision=precision)
-    add_update(segmenter, LoraSettings(), seed=0)
+    add_update(segmenter, LoraSettings(last=last), seed=0)
     return segmenter
 
 
@@ -70,131 +76,146 @@ def make_batch(segmenter: Segmenter, images: int, instances: int, device: str) -
 class OurLoop:
     """The package's method and optimiser, as the training loop drives them."""
 
-    def __init__(self, segmenter: Segmenter, settings: WesamSettings, cached: bool) -> None:
+    def __init__(self, segmenter: Segmenter, settings: WesamSettings) -> None:
         self.method = Wesam(segmenter, settings)
-        if not cached:
-            self.method.anchor.cache.max_bytes = 0
         self.parameters = update_of(segmenter).parameters()
         self.optimiser = torch.optim.Adam(self.parameters, lr=1e-4, weight_decay=1e-4)
+        self.seconds: Counter[str] = Counter()
 
-    def step(self, batch: Batch) -> dict[str, Tensor]:
-        with record_function("forward"):
+    def step(self, batch: Batch) -> None:
+        with timed(self.seconds, "forward"):
             losses = self.method(batch)
-        with record_function("backward"):
+        with timed(self.seconds, "backward"):
             losses["total"].backward()
-        with record_function("optimiser"):
+        with timed(self.seconds, "optimiser and average"):
             self.optimiser.step()
             self.optimiser.zero_grad()
             self.method.after_step()
-        return losses
+
+
+@contextmanager
+def timed(seconds: Counter[str], part: str) -> Iterator[None]:
+    began = time.process_time()
+    yield
+    seconds[part] += time.process_time() - began
 
 
 def settings_of(arm: str) -> WesamSettings:
-    if arm.startswith("default"):
+    if arm != "paper":
         return WesamSettings()
     return WesamSettings(
         as_published=True, teacher="shared", contrastive_weight=1, student_prompt_weight=0, box_projection_weight=0
     )
 
 
-def make_loop(arm: str, arguments: argparse.Namespace, instances: int) -> tuple[Any, Batch]:
-    segmenter = make_segmenter(arguments.model, "bf16" if "bf16" in arm else "fp32", arguments.device)
-    batch = make_batch(segmenter, arguments.images, instances, arguments.device)
-    loop = (
-        PlainLoop(segmenter)
-        if arm == "plain"
-        else OurLoop(segmenter, settings_of(arm), "cached" in arm or "default" in arm)
-    )
-    return loop, batch
+def make_loop(arm: str, model: str, options: argparse.Namespace) -> PlainLoop | OurLoop:
+    segmenter = make_segmenter(model, options.precision, options.device, LAST.get(arm, 1.0))
+    if arm in LAST:
+        segmenter.trunk = Trunk(segmenter, 2**32)
+    return PlainLoop(segmenter) if arm == "plain" else OurLoop(segmenter, settings_of(arm))
 
 
-def measure(arm: str, arguments: argparse.Namespace, instances: int, answer: Any) -> None:
-    """Child process: times steps after one warm-up step, and reads the peak memory above the start."""
-    torch.set_num_threads(arguments.threads)
-    cuda = arguments.device.startswith("cuda")
-    loop, batch = make_loop(arm, arguments, instances)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    loop.step(batch)
-    began = time.perf_counter()
-    for _ in range(arguments.steps):
-        loop.step(batch)
-    if cuda:
-        torch.cuda.synchronize()
-    seconds = (time.perf_counter() - began) / arguments.steps
-    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    peak = torch.cuda.max_memory_allocated() / 2**20 if cuda else after - before
-    answer.put({"images_per_second": arguments.images / seconds, "peak_mb": peak})
+def measure(arm: str, model: str, objects: int, options: argparse.Namespace) -> dict[str, float]:
+    """Times steps after a first one, and reads the peak memory above the start."""
+    torch.set_num_threads(1)
+    cuda = options.device.startswith("cuda")
+    loop = make_loop(arm, model, options)
+    clock = time.perf_counter if cuda else time.process_time
 
-
-def in_own_process(arm: str, arguments: argparse.Namespace, instances: int) -> dict[str, float]:
-    context = multiprocessing.get_context("spawn")
-    answer = context.Queue()
-    process = context.Process(target=measure, args=(arm, arguments, instances, answer))
-    process.start()
-    process.join()
-    if process.exitcode != 0:
-        return {"images_per_second": float("nan"), "peak_mb": float("nan")}
-    result: dict[str, float] = answer.get()
-    return result
-
-
-def compare(arguments: argparse.Namespace) -> None:
-    rows: dict[str, list[dict[str, float]]] = {arm: [] for arm in arguments.arms}
-    for _ in range(arguments.rounds):
-        for arm in arguments.arms:
-            rows[arm].append(in_own_process(arm, arguments, arguments.instances))
-    print(f"{arguments.model}, {arguments.images} image(s) x {arguments.instances} instances, {arguments.device}")
-    print("| loop | images/s | x plain | peak MB above start | of plain |\n| --- | --- | --- | --- | --- |")
-    middle = {arm: {key: statistics.median(run[key] for run in runs) for key in runs[0]} for arm, runs in rows.items()}
-    plain = middle.get("plain", {"images_per_second": float("nan"), "peak_mb": float("nan")})
-    for arm, values in middle.items():
-        speed, peak = values["images_per_second"], values["peak_mb"]
-        print(
-            f"| {arm} | {speed:.3g} | {speed / plain['images_per_second']:.2f} | {peak:.0f} | "
-            f"{peak / plain['peak_mb']:.2f} |"
-        )
-    print(json.dumps({"settings": vars(arguments), "runs": rows}))
-
-
-def scaling(arguments: argparse.Namespace) -> None:
-    print("| instances an image | images/s | peak MB above start |\n| --- | --- | --- |")
-    for instances in (1, 10, 100, 1000):
-        values = in_own_process("wesam", arguments, instances)
-        print(f"| {instances} | {values['images_per_second']:.3g} | {values['peak_mb']:.0f} |")
-
-
-def profiled(arguments: argparse.Namespace) -> None:
-    torch.set_num_threads(arguments.threads)
-    loop, batch = make_loop("wesam", arguments, arguments.instances)
-    loop.step(batch)
-    with profile(activities=[ProfilerActivity.CPU]) as run:
-        for _ in range(arguments.steps):
+    def run(steps: int) -> float:
+        began = clock()
+        for _ in range(steps):
             loop.step(batch)
-    print(run.key_averages().table(sort_by="self_cpu_time_total", row_limit=18, max_name_column_width=40))
-    for event in run.key_averages():
-        if event.key in {"forward", "backward", "optimiser"}:
-            print(f"{event.key}: {event.cpu_time_total / 1e3 / arguments.steps:.1f} ms a step")
+        if cuda:
+            torch.cuda.synchronize()
+        return clock() - began
+
+    segmenter = loop.segmenter if isinstance(loop, PlainLoop) else loop.method.segmenter
+    batch = make_batch(segmenter, options.images, objects, options.device)
+    before = peak_mb()
+    first = run(1)
+    seconds = run(options.steps) / options.steps
+    peak = torch.cuda.max_memory_allocated() / 2**20 if cuda else peak_mb() - before
+    return {"rate": options.images / seconds, "first": first, "peak": peak}
+
+
+def peak_mb() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def profiled(model: str, objects: int, options: argparse.Namespace) -> dict[str, float]:
+    """Milliseconds a step of the default, by part."""
+    torch.set_num_threads(1)
+    loop = make_loop("default", model, options)
+    assert isinstance(loop, OurLoop)
+    segmenter = loop.method.segmenter
+    inner: Counter[str] = Counter()
+
+    def told(name: str, call: Callable[..., Any]) -> Callable[..., Any]:
+        def timed_call(*given: Any) -> Any:
+            with timed(inner, f"{name}, {'student' if torch.is_grad_enabled() else 'teacher'}"):
+                return call(*given)
+
+        return timed_call
+
+    for name in ("encode", "_decode"):
+        setattr(segmenter, name, told(name.strip("_"), getattr(segmenter, name)))
+    batch = make_batch(segmenter, options.images, objects, options.device)
+    loop.step(batch)  # asks the source model, which is remembered
+    inner.clear()
+    loop.seconds.clear()
+    for _ in range(options.steps):
+        loop.step(batch)
+    rest = loop.seconds.pop("forward") - sum(inner.values())
+    parts = {**inner, "losses and the rest of the forward pass": rest, **loop.seconds}
+    return {name: 1000 * seconds / options.steps for name, seconds in parts.items()}
+
+
+def in_own_process(work: Callable[..., dict[str, float]], *given: Any) -> dict[str, float]:
+    """Forked, so that nothing is imported again; torch has not computed anything before."""
+    context = multiprocessing.get_context("spawn" if given[-1].device.startswith("cuda") else "fork")
+    with context.Pool(1) as pool:
+        return pool.apply(work, given)
+
+
+def compare(model: str, objects: int, options: argparse.Namespace) -> None:
+    arms = options.arm or QUICK
+    runs: dict[str, list[dict[str, float]]] = {arm: [] for arm in arms}
+    for _ in range(options.rounds):
+        for arm in arms:
+            runs[arm].append(in_own_process(measure, arm, model, objects, options))
+    print(f"\n{model}, {options.images} image(s) a step, {objects} object(s) an image, {options.device}\n")
+    print("| loop | images a second | of plain | first step, s | peak MB | of plain |")
+    print("| --- | --- | --- | --- | --- | --- |")
+    middle = {arm: {key: statistics.median(run[key] for run in of) for key in of[0]} for arm, of in runs.items()}
+    plain = middle.get("plain", {"rate": math.nan, "peak": math.nan})
+    for arm, one in middle.items():
+        ratios = f"{one['rate'] / plain['rate']:.2f}", f"{one['peak'] / plain['peak']:.2f}"
+        print(f"| {arm} | {one['rate']:.3g} | {ratios[0]} | {one['first']:.2f} | {one['peak']:.0f} | {ratios[1]} |")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", default="wesam-tiny", help="as for wesam adapt, or vit-b-random")
+    parser.add_argument("--model", action="append", help="as for wesam adapt, or vit-b-random; repeatable")
+    parser.add_argument("--objects", type=int, action="append", help="an image; repeatable (default: 1 and 40)")
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--images", type=int, default=2, help="images a step")
-    parser.add_argument("--instances", type=int, default=40, help="instances an image")
-    parser.add_argument("--steps", type=int, default=5)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS))
-    parser.add_argument("--scaling", action="store_true")
-    parser.add_argument("--profile", action="store_true")
-    arguments = parser.parse_args()
-    if arguments.scaling:
-        scaling(arguments)
-    elif arguments.profile:
-        profiled(arguments)
-    else:
-        compare(arguments)
+    parser.add_argument("--precision", default="fp32", choices=["fp32", "bf16", "fp16"])
+    parser.add_argument("--images", type=int, default=2, help="a step")
+    parser.add_argument("--steps", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--arm", action="append", choices=ARMS)
+    parser.add_argument("--no-profile", action="store_true")
+    options = parser.parse_args()
+    transformers.utils.logging.disable_progress_bar()
+    for model in options.model or ["wesam-tiny", "wesam-edge"]:
+        for objects in options.objects or [1, 40]:
+            compare(model, objects, options)
+            if not options.no_profile:
+                parts = in_own_process(profiled, model, objects, options)
+                whole = sum(parts.values())
+                print("\n| part of a default step | ms | of it |\n| --- | --- | --- |")
+                for name, milliseconds in sorted(parts.items(), key=lambda part: -part[1]):
+                    print(f"| {name} | {milliseconds:.0f} | {100 * milliseconds / whole:.0f} % |", flush=True)
 
 
 if __name__ == "__main__":

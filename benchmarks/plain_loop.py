@@ -21,7 +21,9 @@ class PlainLoop:
     """The anchor is a second copy of the network, as in the public code."""
 
     def __init__(self, segmenter: Segmenter, learning_rate: float = 1e-4) -> None:
+        self.segmenter = segmenter
         self.sam = segmenter.network
+        self.family = segmenter.family
         self.input_size = segmenter.input_size
         with segmenter.anchor():
             self.anchor = copy.deepcopy(segmenter)
@@ -29,20 +31,22 @@ class PlainLoop:
 
     def forward(self, sam: torch.nn.Module, pixels: Tensor, boxes: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """One image: features (1, C, g, g), masks (n, S, S), IoU (n,), low-resolution masks (n, m, m)."""
-        features = sam.vision_encoder(pixels).last_hidden_state
+        features = self.family.encode(sam, pixels)
         sparse, dense = sam.prompt_encoder(
             input_points=None, input_labels=None, input_boxes=boxes[None], input_masks=None
         )
-        low, iou = sam.mask_decoder(
-            image_embeddings=features,
+        finer = {"high_resolution_features": list(features.extra)} if features.extra else {}
+        low, iou, *_ = sam.mask_decoder(
+            image_embeddings=features.pooled,
             image_positional_embeddings=sam.get_image_wide_positional_embeddings(),
             sparse_prompt_embeddings=sparse,
             dense_prompt_embeddings=dense,
             multimask_output=False,
+            **finer,
         )
         low = low[0, :, 0]
         size = (self.input_size, self.input_size)
-        return features, F.interpolate(low[:, None], size, mode="bilinear")[:, 0], iou[0, :, 0], low
+        return features.pooled, F.interpolate(low[:, None], size, mode="bilinear")[:, 0], iou[0, :, 0], low
 
     def step(self, batch: Batch) -> dict[str, float]:
         assert batch.prompts.boxes is not None
