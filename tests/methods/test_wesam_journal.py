@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 from tests.methods.learning import learn
 from tests.methods.scenes import adapted_segmenter, make_batch
-from wesam.methods.branches import Branches
+from wesam.methods.branches import Branches, Taught
 from wesam.methods.wesam import Wesam, WesamSettings
 from wesam.methods.wesam_journal import (
     WesamJournal,
@@ -70,7 +70,10 @@ def test_what_is_hidden_is_seen_by_nobody() -> None:
 def test_an_objects_own_features_are_at_no_distance() -> None:
     method, batch = WesamJournal(adapted_segmenter(), WesamJournalSettings()), make_batch()
     branches = Branches(
-        method.segmenter, batch, teacher=lambda branches: branches.student_weak.logits.detach(), ignore_padding=False
+        method.segmenter,
+        batch,
+        teacher=lambda branches: Taught(branches.student_weak.logits.detach()),
+        ignore_padding=False,
     )
     distance = object_distance(branches, batch, branches.features_weak.pooled.detach())
     torch.testing.assert_close(distance, torch.zeros(4), atol=1e-5, rtol=0)

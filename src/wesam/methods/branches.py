@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cached_property
 
 import torch
@@ -15,6 +16,21 @@ from wesam.models.segmenter import Segmenter
 from wesam.types import MaskPrediction
 
 
+@dataclass(frozen=True)
+class Taught:
+    """What a teacher says to a batch.
+
+    Attributes:
+        logits: (N, m, m) mask logits on the weak view, without a graph.
+        trust: (N,) weight of each object's pseudo-label, in [0, 1]; None where all count alike.
+        sure: (N, m, m) bool, cells of which the pseudo-label speaks; None where it does of all.
+    """
+
+    logits: Tensor
+    trust: Tensor | None = None
+    sure: Tensor | None = None
+
+
 class Branches:
     """Anchor, teacher and student on the weak and the strong view of one batch.
 
@@ -24,7 +40,7 @@ class Branches:
         segmenter: the student: the network with the weights that learn.
         batch: of B images and N prompts.
         anchor: asks the source model.
-        teacher: asks whoever gives the pseudo-labels; (N, m, m) logits without a graph.
+        teacher: asks whoever gives the pseudo-labels.
         ignore_padding: whether mask losses leave out what lies beside the image.
     """
 
@@ -33,7 +49,7 @@ class Branches:
         segmenter: Segmenter,
         batch: Batch,
         anchor: Callable[[], Anchor] | None = None,
-        teacher: Callable[[Branches], Tensor] | None = None,
+        teacher: Callable[[Branches], Taught] | None = None,
         ignore_padding: bool = True,
     ) -> None:
         self.segmenter = segmenter
@@ -78,8 +94,8 @@ class Branches:
         return self._anchor()
 
     @cached_property
-    def teacher(self) -> Tensor:
-        """(N, m, m) the teacher's mask logits on the weak view, without a graph.
+    def teacher(self) -> Taught:
+        """The teacher on the weak view.
 
         Raises:
             ValueError: if the method has none.
@@ -91,7 +107,7 @@ class Branches:
     @cached_property
     def pseudo_labels(self) -> Tensor:
         """(N, m, m) bool, the teacher's masks."""
-        return self.teacher > 0
+        return self.teacher.logits > 0
 
     @cached_property
     def target(self) -> Tensor:
@@ -107,6 +123,23 @@ class Branches:
         if masks is None:
             return torch.zeros(len(self._batch.prompts), dtype=torch.bool, device=self._batch.weak.device)
         return ~masks[:, 0, 0].isnan()
+
+    @cached_property
+    def trust(self) -> Tensor:
+        """(N,) how much each object's target counts: a true mask wholly, a pseudo-label as far as it is trusted."""
+        given = self.teacher.trust
+        if given is None:
+            return torch.ones_like(self.known, dtype=torch.float32)
+        return torch.where(self.known, 1.0, given)
+
+    @cached_property
+    def target_weight(self) -> Tensor | None:
+        """`weight`, without the cells of which a pseudo-label does not speak."""
+        sure = self.teacher.sure
+        if sure is None:
+            return self.weight
+        counted = (sure | self.known[:, None, None]).float()
+        return counted if self.weight is None else counted * self.weight
 
     @cached_property
     def weight(self) -> Tensor | None:

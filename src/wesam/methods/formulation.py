@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from wesam.methods.mask_choice import MaskChoice
+from wesam.methods.trust import TrustSignal
 
 FOCAL_WEIGHT = 20.0  # SAM's own ratio of focal to Dice loss (arXiv 2304.02643, appendix A), and WeSAM's
 
@@ -24,6 +25,9 @@ class Formulation:
         ignore_padding: mask losses and pooled features leave out what lies beside the image.
         background: the background is an entry of L_con of its own, so that an image with one object has a negative.
         cross_image_negatives: objects of the batch's other images are negatives of L_con too.
+        clicks_ask_again: of objects that have nothing but clicks, the box of the teacher's mask asks the teacher once
+            more, and cells that are unsure, or that two objects claim, are not learned from (ReSAM).
+        trust: by which signals objects are weighed in L_st and L_prompt (`methods.trust`); none: all count alike.
     """
 
     focal_alpha: float
@@ -34,6 +38,8 @@ class Formulation:
     ignore_padding: bool
     background: bool
     cross_image_negatives: bool
+    clicks_ask_again: bool = False
+    trust: tuple[TrustSignal, ...] = ()
 
 
 OURS = Formulation(

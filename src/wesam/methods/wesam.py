@@ -19,8 +19,8 @@ from wesam.methods.branches import Branches
 from wesam.methods.ema import EmaAdapter
 from wesam.methods.entries import Entries
 from wesam.methods.formulation import FOCAL_WEIGHT, OURS, PAPER, Formulation
-from wesam.methods.mask_choice import consistent_logits
 from wesam.methods.registry import register
+from wesam.methods.teacher import Teacher
 from wesam.methods.term import Term, weighted_sum
 from wesam.methods.terms import anchor, self_training
 from wesam.methods.terms.anchor import AnchorViews
@@ -28,7 +28,6 @@ from wesam.methods.terms.box_projection import box_projection
 from wesam.methods.terms.contrast import contrast
 from wesam.methods.terms.points import points
 from wesam.methods.terms.student_prompt import StudentPrompt, student_prompt
-from wesam.models.features import Features
 from wesam.models.segmenter import Segmenter
 from wesam.types import Sample
 
@@ -117,6 +116,7 @@ class Wesam(Method):
         entries = Entries(self.formulation.background, self.formulation.ignore_padding)
         self.anchor = AnchorBranch(entries, _ANCHOR_BYTES, self.formulation.mask_choice)
         self.ema = EmaAdapter(segmenter, EMA_DECAY) if settings.teacher == "ema" else None
+        self.teacher = Teacher(self.ema, self.formulation)
         self.terms = wesam_terms(settings, self.formulation, entries)
 
     def remarks(self, samples: Sequence[Sample]) -> list[str]:
@@ -135,24 +135,10 @@ class Wesam(Method):
             self.segmenter,
             batch,
             anchor=lambda: self.anchor(self.segmenter, batch),
-            teacher=lambda branches: self._teach(branches, batch),
+            teacher=lambda branches: self.teacher(branches, batch),
             ignore_padding=self.formulation.ignore_padding,
         )
         return {**weighted_sum(self.terms, branches, batch), **_signals(branches, batch)}
-
-    def _teach(self, branches: Branches, batch: Batch) -> Tensor:
-        """(N, m, m) logits of the teacher on the weak view, of the mask that fits the label."""
-        if self.ema is None:
-            if self.formulation.mask_choice == "single":
-                return branches.student_weak.logits.detach()
-            return self._fitting(branches.features_weak.detach(), batch)
-        with self.ema.teaching(self.segmenter):
-            return self._fitting(self.segmenter.encode(batch.weak), batch)
-
-    def _fitting(self, features: Features, batch: Batch) -> Tensor:
-        if self.formulation.mask_choice == "single":
-            return self.segmenter.decode(features, batch.prompts, batch.image_index).logits
-        return consistent_logits(self.segmenter, features, batch.prompts, batch.image_index, batch.outlines)
 
     def after_step(self) -> None:
         if self.ema is not None:

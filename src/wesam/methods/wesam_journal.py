@@ -29,7 +29,7 @@ from wesam.batches.batch import Batch
 from wesam.losses.entropy import weighted_mean
 from wesam.methods.anchor import AnchorBranch
 from wesam.methods.base import Losses, Method, MethodSettings
-from wesam.methods.branches import Branches
+from wesam.methods.branches import Branches, Taught
 from wesam.methods.entries import Entries
 from wesam.methods.formulation import PAPER
 from wesam.methods.prototypes import on_feature_grid, prototypes
@@ -82,7 +82,7 @@ class WesamJournal(Method):
             self.segmenter,
             batch,
             anchor=lambda: self.anchor(self.segmenter, batch),
-            teacher=lambda branches: branches.student_weak.logits.detach(),
+            teacher=lambda branches: Taught(branches.student_weak.logits.detach()),
             ignore_padding=PAPER.ignore_padding,
         )
         knobs = self.knobs

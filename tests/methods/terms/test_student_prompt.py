@@ -10,18 +10,18 @@ import torch
 
 from tests.methods.scenes import GRID, adapted_segmenter, make_batch
 from wesam.losses.focal import focal_loss
-from wesam.methods.branches import Branches
+from wesam.methods.branches import Branches, Taught
 from wesam.methods.terms.student_prompt import StudentPrompt, student_prompt
 from wesam.types import Prompts
 
 
-def teacher(branches: Branches) -> torch.Tensor:
+def teacher(branches: Branches) -> Taught:
     """The first mask is a square, the second is empty, the others are all of the image."""
     logits = torch.full((4, GRID, GRID), 5.0)
     logits[0] = -5
     logits[0, 3:9, 3:9] = 5
     logits[1] = -5
-    return logits
+    return Taught(logits)
 
 
 @pytest.mark.parametrize(
@@ -72,10 +72,8 @@ def test_what_is_drawn_for_an_image_depends_on_nothing_else_in_the_batch() -> No
     for first in range(6):
         whole = replace(batch, seeds=(first, first + 10))
         expected = student_prompt(Branches(segmenter, whole, teacher=teacher), whole, kinds, 20, 0.5)
-        parts = [
-            student_prompt(
-                Branches(segmenter, part, teacher=lambda _, rows=rows: teacher(_)[rows]), part, kinds, 20, 0.5
-            )
-            for part, rows in zip(whole.split(2), whole.rows, strict=True)
-        ]
+        parts = []
+        for part, rows in zip(whole.split(2), whole.rows, strict=True):
+            branches = Branches(segmenter, part, teacher=lambda one, rows=rows: Taught(teacher(one).logits[rows]))
+            parts.append(student_prompt(branches, part, kinds, 20, 0.5))
         torch.testing.assert_close(torch.cat(parts), expected, rtol=1e-4, atol=1e-5)

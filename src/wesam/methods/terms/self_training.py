@@ -13,12 +13,13 @@ from wesam.methods.branches import Branches
 
 def focal(branches: Branches, batch: Batch, alpha: float) -> Tensor:
     """(N,) focal loss; `alpha` as of `losses.focal.focal_loss`."""
-    return focal_loss(branches.student_strong.logits, branches.pseudo_labels, branches.weight, alpha)
+    loss = focal_loss(branches.student_strong.logits, branches.pseudo_labels, branches.target_weight, alpha)
+    return branches.trust * loss
 
 
 def dice(branches: Branches, batch: Batch) -> Tensor:
     """(N,) Dice loss. Against pseudo-labels it makes masks grow, so it is the paper's alone."""
-    return dice_loss(branches.student_strong.logits, branches.pseudo_labels, branches.weight)
+    return branches.trust * dice_loss(branches.student_strong.logits, branches.pseudo_labels, branches.target_weight)
 
 
 def iou(branches: Branches, batch: Batch) -> Tensor:
@@ -28,4 +29,4 @@ def iou(branches: Branches, batch: Batch) -> Tensor:
     alone.
     """
     student = branches.student_strong
-    return iou_head_loss(student.iou, student.logits, branches.pseudo_labels, branches.weight)
+    return branches.trust * iou_head_loss(student.iou, student.logits, branches.pseudo_labels, branches.target_weight)

@@ -35,8 +35,8 @@ def student_prompt(
     target = branches.target
     prompts = weaker_prompts(kinds, branches, batch, target)
     answer = branches.segmenter.decode(branches.features_strong, prompts, batch.image_index)
-    loss = focal_loss(answer.logits, target, branches.weight, alpha)
-    return scale * loss * target.flatten(1).any(1)
+    loss = focal_loss(answer.logits, target, branches.target_weight, alpha)
+    return scale * loss * branches.trust * target.flatten(1).any(1)
 
 
 def weaker_prompts(kinds: tuple[StudentPrompt, ...], branches: Branches, batch: Batch, target: Tensor) -> Prompts:
