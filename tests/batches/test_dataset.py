@@ -180,12 +180,15 @@ def test_kept_pixels_give_the_same_items_within_their_bound(
         assert len(reads) == expected_reads
 
 
-def test_many_objects_are_asked_about_in_fixed_groups_that_take_turns(tmp_path: Path, segmenter: Segmenter) -> None:
+def test_many_objects_are_asked_about_in_fixed_groups_that_take_turns(
+    tmp_path: Path, segmenter: Segmenter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wesam.batches.dataset.MAX_INSTANCES", 7)
     many = tuple(boxed(str(number), number, 0, number + 5, 20) for number in range(30))
     sample = write_sample(tmp_path, "many.png", 40, 40, many)
 
     def groups(seed: int, epochs: range) -> list[tuple[str, ...]]:
-        data = dataset([sample], segmenter, seed, max_instances=7)
+        data = dataset([sample], segmenter, seed)
         return [data[epoch, 0].instance_ids for epoch in epochs]
 
     seen = groups(0, range(10))
@@ -195,7 +198,8 @@ def test_many_objects_are_asked_about_in_fixed_groups_that_take_turns(tmp_path: 
     assert groups(0, range(3, 4)) == seen[3:4]
     assert groups(1, range(5)) != seen[:5]
     assert all(max(map(int, names)) - min(map(int, names)) > 7 for names in seen)  # no neighbourhoods
-    assert dataset([sample], segmenter, max_instances=30)[4, 0].instance_ids == tuple(map(str, range(30)))
+    monkeypatch.setattr("wesam.batches.dataset.MAX_INSTANCES", 30)
+    assert dataset([sample], segmenter)[4, 0].instance_ids == tuple(map(str, range(30)))
 
 
 def test_each_object_keeps_its_own_kind_of_label(tmp_path: Path, segmenter: Segmenter) -> None:
@@ -221,10 +225,11 @@ def test_each_object_keeps_its_own_kind_of_label(tmp_path: Path, segmenter: Segm
     assert collate([data[0, 1]]).outlines is None
 
 
-def test_prompts_stay_with_their_names(tmp_path: Path, segmenter: Segmenter) -> None:
+def test_prompts_stay_with_their_names(tmp_path: Path, segmenter: Segmenter, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wesam.batches.dataset.MAX_INSTANCES", 5)
     many = tuple(boxed(str(number), 2 * number, 0, 2 * number + 2, 64) for number in range(32))
     sample = write_sample(tmp_path, "many.png", 64, 64, many)
-    item = dataset([sample], segmenter, max_instances=5).upright(0)
+    item = dataset([sample], segmenter).upright(0)
     assert item.prompts.boxes is not None
     assert [int(x0) for x0 in item.prompts.boxes[:, 0]] == [2 * int(name) for name in item.instance_ids]
 
@@ -244,11 +249,14 @@ def test_large_images_are_seen_in_tiles(tmp_path: Path, segmenter: Segmenter) ->
     assert items[1].prompts.boxes.tolist() == [[44, 44, 54, 54]]
 
 
-def test_masks_are_those_of_the_chosen_objects(tmp_path: Path, segmenter: Segmenter) -> None:
+def test_masks_are_those_of_the_chosen_objects(
+    tmp_path: Path, segmenter: Segmenter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wesam.batches.dataset.MAX_INSTANCES", 5)
     many = tuple(boxed(str(number), 4 * number, 0, 4 * number + 4, 64) for number in range(16))
     sample = write_sample(tmp_path, "many.png", 64, 64, many)
     truth = sample.with_instances([boxed_mask(instance, sample) for instance in reversed(many)])
-    data = TargetDataset([sample], segmenter, ViewSettings(max_instances=5), seed=0, masks=[truth])
+    data = TargetDataset([sample], segmenter, ViewSettings(), seed=0, masks=[truth])
     item = data.upright(0)
     assert item.masks is not None
     for name, mask in zip(item.instance_ids, item.masks, strict=True):
@@ -318,14 +326,17 @@ def test_names_an_image_whose_size_has_changed(samples: list[Sample], segmenter:
         data[0, 1]
 
 
-@pytest.mark.parametrize("wrong", [{"zoom": 2}, {"tile": 32, "overlap": 32}, {"max_instances": 0}])
-def test_refuses_settings_that_cannot_be(wrong: dict[str, int]) -> None:
+@pytest.mark.parametrize("wrong", [{"zoom": 2}, {"tile": 32, "overlap": 32}, {"photometric": "wild"}])
+def test_refuses_settings_that_cannot_be(wrong: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         ViewSettings.model_validate(wrong)
 
 
-def test_the_upright_and_the_mirrored_item_never_change(samples: list[Sample], segmenter: Segmenter) -> None:
-    made = dataset(samples, segmenter, max_instances=2, photometric=CALM)
+def test_the_upright_and_the_mirrored_item_never_change(
+    samples: list[Sample], segmenter: Segmenter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wesam.batches.dataset.MAX_INSTANCES", 2)
+    made = dataset(samples, segmenter, photometric=CALM)
     upright, mirrored = made.upright(1), made.mirrored(1)
     assert (upright.geometry.flip_horizontal, upright.geometry.flip_vertical) == (False, False)
     assert (mirrored.geometry.flip_horizontal, mirrored.geometry.flip_vertical) == (True, False)

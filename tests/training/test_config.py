@@ -152,7 +152,7 @@ def leaves(values: dict[str, Any], prefix: str = "") -> list[str]:
 
 
 def test_a_person_who_runs_the_default_method_meets_few_settings() -> None:
-    assert len(leaves(make_config(BASE).model_dump())) <= 51
+    assert len(leaves(make_config(BASE).model_dump())) <= 50
 
 
 @pytest.mark.parametrize("name", [*DROPPED, "objective.teacher"])

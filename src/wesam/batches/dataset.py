@@ -39,6 +39,10 @@ _BYTES_KEPT = 2**28
 _COVERED = 0.5
 
 
+#: Objects of an image that are asked about in one step (the paper: 40 to 50); more take turns, in fixed groups.
+MAX_INSTANCES = 40
+
+
 class ViewSettings(BaseModel):
     """How images are looked at while adapting."""
 
@@ -49,11 +53,6 @@ class ViewSettings(BaseModel):
     )
     overlap: int = Field(
         default=64, ge=0, description="least pixels that tiles share; larger objects may need the whole image"
-    )
-    max_instances: int = Field(
-        default=40,
-        ge=1,
-        description="objects an image and step (paper: 40 to 50); more are split into fixed groups that take turns",
     )
     fixed: int | None = Field(
         default=None,
@@ -142,7 +141,7 @@ class TargetDataset(Dataset[ViewItem]):
                 truth = None
                 if masks_of is not None:
                     truth = tuple(masks_of.get(sample.id, {}).get(instance.id) for instance in instances)
-                groups = _groups(len(instances), settings.max_instances, [seed, len(self._looks)])
+                groups = _groups(len(instances), MAX_INSTANCES, [seed, len(self._looks)])
                 self._looks.append(_Look(sample, crop, instances, truth, groups))
         if not self._looks:
             raise WesamError(f"samples: expected at least one labelled object, got {len(samples)} images without")

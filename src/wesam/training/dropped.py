@@ -52,6 +52,7 @@ DROPPED: Mapping[str, str] = {
     "method.granularity": f"the mask that fits the label is taken, or the single one with method.as_published; {_LINE}",
     "method.ignore_padding": f"it is on, or off with method.as_published; {_LINE}",
     "method.anchor_cache_mb": f"it is 512; {_LINE}",
+    "views.max_instances": f"at most 40 objects an image and step, in fixed groups that take turns; {_LINE}",
     "views.flips": f"both views are mirrored, each way half the time; {_LINE}",
     "views.photometric": "its changes are chosen as a whole: write views.photometric: off, mild, default or strong",
 }
