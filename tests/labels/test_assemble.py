@@ -93,10 +93,18 @@ def test_two_boxes_in_one_group_are_told(builder: LabelBuilder) -> None:
     )
 
 
-def test_an_image_is_claimed_once(builder: LabelBuilder) -> None:
-    assert builder.claim("image[0]", builder.folder.find, "a.png")
-    assert builder.claim("image[1]", builder.folder.find, "./a.png") is None
-    assert builder.problems[0].message == "expected a new image, got 'a.png' of labels.x: image[0] again"
+def test_an_image_that_is_labelled_again_keeps_all_its_labels(builder: LabelBuilder) -> None:
+    other = (1.0, 2.0, 9.0, 8.0)
+    for index, boxes in enumerate([(BOX,), (), (BOX, other)]):
+        file = builder.claim(f"image[{index}]", builder.folder.find, "./" * index + "a.png")
+        assert file is not None
+        builder.add(file, [Mark(f"image[{index}].{n}", "cell", box) for n, box in enumerate(boxes)])
+    found = builder.build()
+    assert [one.box for one in found.samples[0].instances] == [BOX, other]
+    (problem,) = found.problems
+    assert (problem.severity, problem.objects) == ("note", 0)
+    assert problem.field == "labels.x: image[1], labels.x: image[2]"
+    assert problem.message == "'a.png' is labelled again; all its labels are used, equal ones once"
 
 
 @pytest.mark.parametrize(

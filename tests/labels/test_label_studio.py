@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 
 from tests.labels.damage import assert_sound, damaged
 from tests.labels.test_brush_rle import encode
+from wesam.labels.label_set import LabelSet
 from wesam.labels.label_studio import read_label_studio
 
 BRUSH = np.zeros((40, 60), np.uint8)
@@ -193,10 +194,21 @@ def test_bad_tasks(labels: Path, photos: Path, first: Any, field: str, message: 
     assert re.search(message, problem.message)
 
 
+def read_labels_of(labels: Path, photos: Path, content: Any) -> LabelSet:
+    labels.write_text(json.dumps(content))
+    return read_label_studio(labels, photos)
+
+
 def test_two_tasks_of_one_image(labels: Path, photos: Path) -> None:
     labels.write_text(json.dumps(tasks() * 2))
-    problem = read_label_studio(labels, photos).problems[0]
-    assert problem.message == "expected a new image, got 'a.png' of project-4.json: [0].data again"
+    once = read_labels_of(labels, photos, tasks())
+    found = read_labels_of(labels, photos, tasks() * 2)
+    assert [len(sample.instances) for sample in found.samples] == [len(sample.instances) for sample in once.samples]
+    assert {problem.severity for problem in found.problems} == {"note"}
+    assert "'a.png' is labelled again; all its labels are used, equal ones once" in str(found.problems[-2])
+    other = json.loads(json.dumps(tasks([{**RECTANGLE, "value": {**RECTANGLE["value"], "x": 1}}])))
+    merged = read_labels_of(labels, photos, [*tasks([RECTANGLE]), other[0]])
+    assert len(merged.samples[0].instances) == 2
 
 
 @pytest.mark.parametrize(

@@ -168,3 +168,20 @@ def test_rectangles_with_four_corners_and_turned_ones(labels: Path, photos: Path
     found = read_labelme(labels, photos)
     assert found.problems == ()
     assert [instance.box for instance in found.samples[0].instances] == [(10, 5, 30, 25)] * 2
+
+
+def test_copied_files_that_still_name_the_first_image(labels: Path, photos: Path) -> None:
+    Image.new("RGB", (60, 40)).save(photos / "copy.png")
+    for name in ("a", "copy"):
+        (labels / f"{name}.json").write_text(file(shapes=SHAPES[:1]))
+    found = read_labelme(labels, photos)
+    assert {sample.id: len(sample.instances) for sample in found.samples}.items() >= {"a.png": 1, "copy.png": 1}.items()
+    assert "'./a.png' has other labels; these are taken for 'copy.png'" in "\n".join(map(str, found.problems))
+
+
+def test_two_files_of_one_image_are_both_used(labels: Path, photos: Path) -> None:
+    (labels / "a.json").write_text(file(shapes=SHAPES[:1]))
+    (labels / "more.json").write_text(file(shapes=SHAPES[:2]))
+    found = read_labelme(labels, photos)
+    assert len(found.samples[0].instances) == 2
+    assert "'a.png' is labelled again" in "\n".join(map(str, found.problems))

@@ -311,3 +311,37 @@ def test_each_part_of_each_class(photos: Path) -> None:
         "a.png:value 1 part 2",
         "a.png:value 2 part 1",
     ]
+
+
+def test_of_two_masks_of_one_image_none_counts(masks: Path, photos: Path) -> None:
+    save(masks / "a_mask.png", SMALL)
+    save(masks / "a_cp_masks.png", SMALL)  # one of them may be a prediction
+    save(masks / "site" / "b.png", np.ones((50, 80), np.uint8))
+    found = read_masks(masks, photos)
+    assert [sample.id for sample in found.samples] == ["site/b.jpg"]
+    assert [(problem.severity, problem.file, problem.objects) for problem in found.problems] == [
+        ("skip", "a_cp_masks.png", 1),
+        ("skip", "a_mask.png", 1),
+    ]
+    assert "expected one mask of 'a.png', got a_mask.png too" in found.problems[0].message
+    assert "a.png" in found.left_out
+
+
+def test_a_mask_beside_a_folder_of_masks_of_the_same_image(masks: Path, photos: Path) -> None:
+    save(masks / "a.png", SMALL)
+    save(masks / "a" / "1.png", SMALL)
+    found = read_masks(masks, photos)
+    assert found.samples == ()
+    assert [(problem.file, problem.objects) for problem in found.problems] == [("a.png", 1), ("a", 1)]
+
+
+def test_white_of_16_bits_is_binary(masks: Path, photos: Path) -> None:
+    save(masks / "a.png", SMALL.astype(np.uint16) * 65535)
+    assert len(read_masks(masks, photos).samples[0].instances) == 2
+
+
+def test_a_mask_of_the_stored_pixels_of_a_turned_image(masks: Path, photos: Path) -> None:
+    save(masks / "a.png", SMALL.T.copy())
+    assert "made without its EXIF rotation?" in str(read_masks(masks, photos).problems[0])
+    save(masks / "a.png", SMALL[1:].copy())
+    assert "EXIF" not in str(read_masks(masks, photos).problems[0])

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
+from PIL import Image
 
 from tests.labels.damage import assert_sound, damaged
 from tests.test_untrusted import BOMB
@@ -113,8 +114,25 @@ def test_a_bad_file_costs_only_itself(labels: Path, photos: Path, content: str, 
 
 def test_two_files_for_one_image(labels: Path, photos: Path) -> None:
     (labels / "again.xml").write_text(A)
-    (problem,) = read_voc(labels, photos).problems
-    assert problem.message == "expected a new image, got 'a.png' of a.xml: filename again"
+    found = read_voc(labels, photos)
+    (problem,) = found.problems
+    assert (problem.severity, problem.field) == ("note", "again.xml: filename")
+    assert problem.message == "'a.png' is labelled again; all its labels are used, equal ones once"
+    once = A.count("<bndbox>")
+    assert [len(sample.instances) for sample in found.samples if sample.id == "a.png"] == [once]
+    (labels / "again.xml").write_text(A.replace("<xmin>11", "<xmin>12", 1))
+    assert len(read_voc(labels, photos).samples[0].instances) == once + 1
+
+
+def test_a_copied_file_that_still_names_the_first_image(labels: Path, photos: Path) -> None:
+    """Its own name is that of another image, and the one that it names has its own file."""
+    Image.new("RGB", (60, 40)).save(photos / "copy.png")
+    (labels / "copy.xml").write_text(A)
+    found = read_voc(labels, photos)
+    assert {sample.id for sample in found.samples} >= {"a.png", "copy.png"}
+    (problem,) = found.problems
+    assert (problem.severity, problem.file, problem.field) == ("note", "copy.xml", "filename")
+    assert "'a.png' has other labels; these are taken for 'copy.png'" in problem.message
 
 
 def test_no_files_are_fatal(photos: Path) -> None:

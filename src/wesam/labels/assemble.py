@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from pycocotools import mask as coco_mask
@@ -62,6 +64,8 @@ class LabelBuilder(ProblemLog):
         self._samples: dict[str, dict[str, Sample]] = {}
         self._labelled_in: dict[tuple[str, str], tuple[str, str]] = {}
         self._sized: set[str] = set()
+        self._again: dict[str, list[str]] = {}
+        self.label_stems: frozenset[str] = frozenset()
         self._labels = file
         self._boxes: dict[str, list[BoxNumbers]] = {}
 
@@ -80,16 +84,40 @@ class LabelBuilder(ProblemLog):
     def claim(
         self, field: str, find: Callable[_P, ImageFile | None], *args: _P.args, **kwargs: _P.kwargs
     ) -> ImageFile | None:
-        """The image that `find` returns; None and a problem if it raises, or if the image was labelled before."""
+        """The image that `find` returns; None and a problem if it raises. Labels that it had before are kept, too."""
         file = self.attempt(field, find, *args, **kwargs)
-        if file is None:
-            return None
-        place = (self.file, field)
-        first = self._labelled_in.setdefault((file.id, file.elsewhere), place)
-        if first != place:
-            self.tell(field, f"expected a new image, got {file.id!r} of {': '.join(first)} again")
-            return None
+        if file is not None:
+            place = (self.file, field)
+            first = self._labelled_in.setdefault((file.id, file.elsewhere), place)
+            if first != place:
+                self._again.setdefault(file.id, []).append(": ".join(place))
         return file
+
+    def find_stated(self, field: str, stated: str, name: Path) -> ImageFile:
+        """The image that a label file names; or that of its own name, where the one it names is another label file's.
+
+        Files that were copied or renamed keep the name of the image that they were first made for.
+
+        Args:
+            field: where the image is named.
+            stated: its path, as from the folder of the labels.
+            name: path of the label file, relative to the labels.
+        """
+        own = name.with_suffix("").as_posix()
+        file: ImageFile | None = None
+        with suppress(WesamError):
+            file = self.folder.find_tail(stated)
+        other = (name.parent / PurePosixPath(stated.replace("\\", "/")).name).with_suffix("").as_posix()
+        if other != own and (other in self.label_stems or (file is not None and self.is_claimed(file))):
+            with suppress(WesamError):
+                better = self.folder.find_stem(own)
+                if file is None or better.id != file.id:
+                    self.tell(field, f"{stated!r} has other labels; these are taken for {better.id!r}", "note")
+                    return better
+        return self.folder.find_tail(stated) if file is None else file
+
+    def is_claimed(self, file: ImageFile) -> bool:
+        return (file.id, file.elsewhere) in self._labelled_in
 
     def found(self, file: ImageFile) -> None:
         """Notes that the labels name an image, of which perhaps nothing can be used."""
@@ -99,8 +127,9 @@ class LabelBuilder(ProblemLog):
         """Takes a claimed image and its objects, of which there may be none, into the set."""
         objects = _objects(marks, self)
         instances = [instance for marks in objects if (instance := self._instance(marks)) is not None]
-        sample = Sample(file.id, file.path, file.width, file.height, tuple(instances))
-        self._samples.setdefault(file.id, {})[file.elsewhere] = sample
+        rivals = self._samples.setdefault(file.id, {})
+        before = rivals[file.elsewhere].instances if file.elsewhere in rivals else ()
+        rivals[file.elsewhere] = Sample(file.id, file.path, file.width, file.height, with_new(before, instances))
         if file.sized:
             self._sized.add(file.id)
 
@@ -109,6 +138,9 @@ class LabelBuilder(ProblemLog):
         for reading, boxes in self._boxes.items():
             if doubt := doubtful_reading(boxes, reading):
                 self.tell("", doubt, "note")
+        for image_id, places in self._again.items():
+            shown = ", ".join(places[:3]) + (", ..." if len(places) > 3 else "")
+            self.tell(shown, f"{image_id!r} is labelled again; all its labels are used, equal ones once", "note")
         chosen = [self._chosen(image_id, rivals) for image_id, rivals in self._samples.items()]
         samples = tuple(sample for sample in chosen if sample is not None)
         left_out = {image_id for image_id, _ in self._labelled_in} - {sample.id for sample in samples}
@@ -172,12 +204,25 @@ def read_file_by_file(
         files = label_files(labels, {suffix}, f"{what} files")
     except WesamError as error:
         return LabelSet.unusable(labels, error)
+    builder.label_stems = frozenset(name.with_suffix("").as_posix() for _, name in files)
     for path, name in files:
         builder.file = name.as_posix()
         content = builder.attempt("", parse, path)
         if content is not None:
             take(content, name, builder)
     return builder.build()
+
+
+def with_new(before: tuple[Instance, ...], more: Sequence[Instance]) -> tuple[Instance, ...]:
+    """The objects of an image that is labelled again; of those that are equal but for their id the first is kept."""
+    if not before:
+        return tuple(more)
+    known = {_content(one) for one in before}
+    return (*before, *(one for one in more if _content(one) not in known))
+
+
+def _content(one: Instance) -> tuple[object, ...]:
+    return one.box, one.points, one.category, None if one.rle is None else bytes(one.rle["counts"])
 
 
 def _objects(marks: Sequence[Mark], log: ProblemLog) -> list[list[Mark]]:

@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import re
 import reprlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from wesam.errors import WesamError
+from wesam.labels.assemble import with_new
 from wesam.labels.box_numbers import CORNER, BoxNumbers, doubtful_reading, numbers_of_json
 from wesam.labels.files import list_files
 from wesam.labels.folder import ImageFile, ImageFolder
@@ -38,7 +39,6 @@ from wesam.types import Instance, Sample
 from wesam.untrusted import read_json, stay_inside
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
 _TRIANGLE = 6  # numbers of the smallest polygon
@@ -98,7 +98,7 @@ class _CocoReader(ProblemLog):
         for image_id, file in files.items():
             if file is not None:
                 before = found[file.id].instances if file.id in found else ()
-                both = (*before, *(one for one in instances[image_id] if not _among(one, before)))
+                both = with_new(before, instances[image_id])
                 found[file.id] = Sample(file.id, file.path, file.width, file.height, both)
         sized = frozenset(file.id for file in files.values() if file is not None and file.sized)
         left_out = frozenset(named - set(found))
@@ -139,11 +139,7 @@ class _CocoReader(ProblemLog):
             if file is not None and file.id in index_of_file:
                 first = index_of_file[file.id]
                 message = f"expected a new file, got {file.id!r} of images[{first}] again"
-                if entry.get("file_name") == entries[first].get("file_name"):
-                    self.tell(f"{field}.file_name", f"{message}; the annotations of both are used", "note")
-                else:
-                    self.tell(f"{field}.file_name", message)
-                    file = None
+                self.tell(f"{field}.file_name", f"{message}; the annotations of both are used, equal ones once", "note")
             if file is not None:
                 index_of_file.setdefault(file.id, index)
                 file = self.attempt(f"{field}.width", file.of_size, entry.get("width"), entry.get("height"))
@@ -287,11 +283,6 @@ def _image_id(value: object, files: dict[_Id, ImageFile | None]) -> _Id:
 def _name(value: object, index: int) -> str:
     """The annotation's id as text, its position where it has none."""
     return f"#{index}" if value is None else str(_id(value))
-
-
-def _among(one: Instance, others: Sequence[Instance]) -> bool:
-    """Whether the same object is there under another id."""
-    return any(replace(other, id=one.id) == one for other in others)
 
 
 def _is_own(coco: dict[str, Any]) -> bool:

@@ -77,7 +77,8 @@ def _take(content: dict[str, Any], name: Path, builder: LabelBuilder) -> None:
     if not isinstance(image_path, str) or not image_path:
         builder.tell("imagePath", f"expected the path of an image, got {reprlib.repr(image_path)}")
     else:
-        file = builder.claim("imagePath", builder.folder.find_tail, f"{name.parent.as_posix()}/{image_path}")
+        stated = f"{name.parent.as_posix()}/{image_path}"
+        file = builder.claim("imagePath", builder.find_stated, "imagePath", stated, name)
         size = content.get("imageWidth"), content.get("imageHeight")
         sized = None if file is None else builder.attempt("imageWidth", file.of_size, *size)
     if sized is None:

@@ -1,6 +1,6 @@
 """A folder of masks, PNG or TIFF: one an image, of its size and name (``masks/site/0001.png`` for ``site/0001.jpg``).
 
-0 is background. A set in which no mask has more than one other number, and that is 1 or 255, is *binary*: as it has no
+0 is background. A set in which no mask has more than one other number, and that is 1, 255 or 65535, is *binary*: as it has no
 other way to tell objects apart, each connected part of a mask (8 neighbours) is one. In any other set each number is
 one object, however many parts it has. To keep the parts of a binary mask together, write another number, such as 2.
 A file of several pages has one object a page.
@@ -50,6 +50,9 @@ MAX_COLOURS = 1000
 
 _VOID = 255
 
+# The one number of a binary mask: 1, or white of 8 or 16 bits.
+_BINARY = ({1}, {255}, {65535})
+
 # Resizing or JPEG leaves greys at the edges of a binary mask: few pixels of it.
 _EDGE_SHARE = 0.05
 
@@ -80,6 +83,7 @@ def read_masks(labels: Path, images: Path, instances: str | None = None) -> Labe
     found: list[tuple[str, ImageFile, dict[int, _Rle]]] = []
     stacks: set[str] = set()
     by_image: dict[str, tuple[ImageFile, list[tuple[Path, Path]]]] = {}
+    masks_of: dict[str, list[str]] = {}
     used: set[Path] = set()
     voids = 0
     for path, name in files:
@@ -92,16 +96,24 @@ def read_masks(labels: Path, images: Path, instances: str | None = None) -> Labe
             by_image.setdefault(of_object.id, (of_object, []))[1].append((path, name))
             used.add(path)
             continue
-        file = builder.claim("", _find, builder.folder, path, name.with_suffix("").as_posix(), one_folder)
+        file = builder.attempt("", _find, builder.folder, path, name.with_suffix("").as_posix(), one_folder)
         numbered = None if file is None else builder.attempt("", _numbered, path, file)
         if file is not None and numbered is not None:
             found.append((builder.file, replace(file, sized=True), numbered[0]))
             voids += numbered[1]
             stacks |= {builder.file} if numbered[2] else set()
         if file is not None:
+            builder.found(file)
+            masks_of.setdefault(file.id, []).append(builder.file)
             used.add(path)
         builder.cost(1, told)
-    binary = all(set(masks) in ({1}, {255}) for name, _, masks in found if masks and name not in stacks)
+    for image_id, (_, own) in by_image.items():
+        masks_of.setdefault(image_id, []).append(own[0][1].parent.as_posix())
+    doubtful = {image_id: names for image_id, names in masks_of.items() if len(names) > 1}
+    _leave_out(doubtful, builder)
+    found = [one for one in found if one[1].id not in doubtful]
+    by_image = {image_id: one for image_id, one in by_image.items() if image_id not in doubtful}
+    binary = all(set(masks) in _BINARY for name, _, masks in found if masks and name not in stacks)
     parts = instances == "components" or (instances is None and binary)
     for name_of_mask, file, masks in found:
         builder.file = name_of_mask
@@ -125,9 +137,7 @@ def read_masks(labels: Path, images: Path, instances: str | None = None) -> Labe
 def _add_objects(file: ImageFile, masks: list[tuple[Path, Path]], builder: LabelBuilder) -> None:
     """Takes masks of one object each into the set; the file of their labels is their folder."""
     builder.file = masks[0][1].parent.as_posix()
-    if builder.claim("", lambda: file) is None:
-        builder.cost(len(masks), len(builder.problems) - 1)
-        return
+    builder.found(file)
     marks = []
     for path, name in masks:
         numbered = builder.attempt_object(name.name, _numbered, path, file)
@@ -135,6 +145,16 @@ def _add_objects(file: ImageFile, masks: list[tuple[Path, Path]], builder: Label
         if rles:
             marks.append(Mark(name.name, rle=coco_mask.merge(rles) if len(rles) > 1 else rles[0]))
     builder.add(replace(file, sized=True), marks)
+
+
+def _leave_out(doubtful: dict[str, list[str]], builder: LabelBuilder) -> None:
+    """Says of images that have several masks, of which one may be a prediction, that none counts."""
+    for image_id, names in doubtful.items():
+        for name in names:
+            others = " and ".join(other for other in names if other != name) or name
+            builder.file = name
+            builder.tell("", f"expected one mask of {image_id!r}, got {others} too; keep the right one among --labels")
+            builder.cost(1, len(builder.problems) - 1)
 
 
 def _find(folder: ImageFolder, path: Path, stem: str, one_folder: bool) -> ImageFile | None:
@@ -182,9 +202,10 @@ def _of_pages(path: Path, file: ImageFile) -> dict[int, _Rle]:
 
 def _check(values: NDArray[np.uint8 | np.int32], file: ImageFile) -> None:
     if values.shape != (file.height, file.width):
+        hint = " (made without its EXIF rotation?)" if values.shape == (file.width, file.height) else ""
         raise WesamError(
             f"expected a mask of {file.width} x {file.height} px, the size of {file.id!r}, "
-            f"got {values.shape[1]} x {values.shape[0]}"
+            f"got {values.shape[1]} x {values.shape[0]}{hint}"
         )
     if values.min() < 0:
         raise WesamError(f"expected numbers from 0 on, got {values.min()}")

@@ -57,7 +57,8 @@ def _take(root: Element, name: Path, builder: LabelBuilder) -> None:
     told = len(builder.problems)
     image_name = (root.findtext("filename") or "").strip()
     if is_image_name(image_name):
-        file = builder.claim("filename", builder.folder.find_tail, (name.parent / image_name).as_posix())
+        stated = (name.parent / image_name).as_posix()
+        file = builder.claim("filename", builder.find_stated, "filename", stated, name)
     else:
         file = builder.claim("filename", builder.folder.find_stem, name.with_suffix("").as_posix())
     size = builder.attempt("size", _size, root)
