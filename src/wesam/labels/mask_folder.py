@@ -1,8 +1,9 @@
 """A folder of masks, PNG or TIFF: one an image, of its size and name (``masks/site/0001.png`` for ``site/0001.jpg``).
 
-0 is background. A set in which no mask has more than one other number, and that is 1, 255 or 65535, is *binary*: as it has no
-other way to tell objects apart, each connected part of a mask (8 neighbours) is one. In any other set each number is
-one object, however many parts it has. To keep the parts of a binary mask together, write another number, such as 2.
+0 is background. A set in which no mask has more than one other number, and that is 1, 255 or 65535, is *binary*: as it
+has no other way to tell objects apart, each connected part of a mask (8 neighbours) is one. In any other set each
+number is one object, however many parts it has. To keep the parts of a binary mask together, write another number,
+such as 2.
 A file of several pages has one object a page.
 """
 
