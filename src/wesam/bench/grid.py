@@ -109,10 +109,16 @@ def _datasets(results: Sequence[Result]) -> list[str]:
     return list(dict.fromkeys(result.dataset for result in results))
 
 
+def _ordered(table: Table, results: Sequence[Result]) -> list[str]:
+    """The data sets of results in the table's order, a user's own behind."""
+    there = _datasets(results)
+    order = [name for name in (*table.datasets, *table.real) if name in there]
+    return order + [name for name in there if name not in order]
+
+
 def _scores(table: Table, results: Sequence[Result], prompt: str) -> Grid | None:
     of_prompt = [result for result in results if result.prompt == prompt]
-    order = [name for name in (*table.datasets, *table.real) if name in _datasets(of_prompt)]
-    datasets = order + [name for name in _datasets(of_prompt) if name not in order]
+    datasets = _ordered(table, of_prompt)
     if not datasets:
         return None
     rows = []
@@ -134,7 +140,7 @@ def _scores(table: Table, results: Sequence[Result], prompt: str) -> Grid | None
 def _beside(table: Table, results: Sequence[Result], prompt: str) -> Grid | None:
     """Dice and boundary IoU, which say the same in other units, and how well outlines are met."""
     of_prompt = [result for result in results if result.prompt == prompt]
-    datasets = _datasets(of_prompt)
+    datasets = _ordered(table, of_prompt)
     rows = []
     for arm in table.arms:
         entries: list[Entry | None] = []
@@ -156,7 +162,7 @@ def _beside(table: Table, results: Sequence[Result], prompt: str) -> Grid | None
 def _found(table: Table, results: Sequence[Result]) -> Grid | None:
     """What is found without any prompt."""
     with_found = [result for result in results if result.selected.automatic is not None]
-    datasets = _datasets(with_found)
+    datasets = _ordered(table, with_found)
     rows = []
     for arm in table.arms:
         entries: list[Entry | None] = []

@@ -20,7 +20,7 @@ _MARKS = {"better": "▲", "worse": "▼"}
 _STYLE = (
     "body{font-family:sans-serif;max-width:60em;margin:2em auto;padding:0 1em}table{border-collapse:collapse}"
     "td,th{padding:.2em .7em;text-align:right;border-bottom:1px solid #ddd}td:first-child,th:first-child"
-    "{text-align:left}p{color:#555}img{max-width:100%}figure{margin:1em 0}"
+    "{text-align:left;white-space:nowrap}p{color:#555}img{max-width:100%}figure{margin:1em 0}"
 )
 
 

@@ -51,7 +51,9 @@ def lines(title: str, curves: Mapping[str, Sequence[tuple[float, float]]], unit:
         f'<text x="0" y="14" font-weight="bold">{escape(title)}</text>',
         f'<text x="0" y="{_MARGIN + 4}">{high:.1f}</text>',
         f'<text x="0" y="{_MARGIN + tall + 4}">{low:.1f}</text>',
+        f'<text x="{_MARGIN}" y="{_HEIGHT - 14}">0</text>',
         f'<text x="{_MARGIN + wide}" y="{_HEIGHT - 14}" text-anchor="end">{right:.4g} {unit}</text>',
+        f'<path fill="none" stroke="#999" d="M{_MARGIN},{_MARGIN}V{_HEIGHT - _MARGIN}H{_MARGIN + wide}"/>',
     ]
     for number, (name, curve) in enumerate(curves.items()):
         colour = _COLOURS[number % len(_COLOURS)]
