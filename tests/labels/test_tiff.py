@@ -198,7 +198,7 @@ def test_other_numbers_of_bands_are_refused_and_chosen(tmp_path: Path, count: in
             read(path)
     grey = read_image(path, reading=ImageReading(bands=(count,)))
     np.testing.assert_allclose(grey[..., 0], stretch(bands[..., -1]), atol=1)
-    with pytest.raises(WesamError, match=f"at least {count + 1} bands, as asked for, got {count}"):
+    with pytest.raises(WesamError, match=f"at least {count + 1} bands, as requested, got {count}"):
         read_image(path, reading=ImageReading(bands=(1, 2, count + 1)))
     if count > 2:
         found = read_image(path, reading=ImageReading(bands=(3, 2, 1)))
@@ -225,7 +225,7 @@ def test_a_page_of_a_stack_is_chosen_or_the_stack_is_refused(tmp_path: Path) -> 
             read(path)
     for number, page in enumerate(stack, start=1):
         np.testing.assert_array_equal(read_image(path, reading=ImageReading(page=number))[..., 0], page)
-    with pytest.raises(WesamError, match="at least 4 pages, as asked for, got 3"):
+    with pytest.raises(WesamError, match="at least 4 pages, as requested, got 3"):
         read_image(path, reading=ImageReading(page=4))
     found = read_image(path, reading=ImageReading(bands=(3, 1, 2)))
     np.testing.assert_array_equal(found, np.moveaxis(stack[[2, 0, 1]], 0, -1))

@@ -166,7 +166,7 @@ def test_a_setting_that_there_is_no_more_is_refused_with_what_to_do(name: str) -
 def test_a_dropped_setting_in_a_file_names_the_file(tmp_path: Path) -> None:
     file = tmp_path / "run.yaml"
     file.write_text("objective: {name: wesam}\n")
-    with pytest.raises(WesamError, match=r"run.yaml: objective: .* it is called method now: write method:"):
+    with pytest.raises(WesamError, match=r"run.yaml: objective: .* it is called method now; write method:"):
         make_config(BASE, file=file)
     # A setting of that name that another method has is its own.
     assert make_config(BASE, overrides=["method.name=supervised", "method.focal_alpha=0.3"]).method.name == "supervised"
@@ -206,7 +206,7 @@ def test_the_rule_of_choice_fits_the_run(overrides: list[str], preset: str, rule
     [{"selection": {"rule": "last", "patience": 2}}, {"selection": {"patience": 2}, "health": {"every": 0}}],
 )
 def test_what_only_signals_can_decide_is_refused_where_the_last_step_is_taken(changes: dict[str, Any]) -> None:
-    with pytest.raises(WesamError, match=r"looks at signals .* for selection.patience"):
+    with pytest.raises(WesamError, match=r"uses signals .* for selection.patience"):
         make_config({**BASE, **changes})
 
 

@@ -26,8 +26,8 @@ class AutomaticSettings(BaseModel):
         default=0.75,
         ge=0,
         lt=1,
-        description="share of all masks of the image set that go for their low predicted IoU (chosen here: a small or "
-        "shifted model is badly calibrated, so a fixed threshold takes all or none)",
+        description="fraction of all masks of the image set that are dropped for their low predicted IoU (chosen here: a "
+        "small or shifted model is badly calibrated, so a fixed threshold takes all or none)",
     )
     iou_threshold: float | None = Field(
         default=None, description="fixed least predicted IoU instead of the quantile (SAM: 0.88)"
@@ -36,7 +36,7 @@ class AutomaticSettings(BaseModel):
         default=0.75,
         ge=0,
         lt=1,
-        description="share of the masks that are left which go for their low stability score (chosen here)",
+        description="fraction of the remaining masks that are dropped for their low stability score (chosen here)",
     )
     stability_threshold: float | None = Field(
         default=None, description="fixed least stability score instead of the quantile (SAM: 0.95)"
@@ -46,7 +46,10 @@ class AutomaticSettings(BaseModel):
         default=4, ge=1, description="smallest mask, in cells of the decoder's grid (chosen here; SAM: any)"
     )
     max_area: float = Field(
-        default=0.9, gt=0, le=1, description="largest mask, as a share of the image: more is background (chosen here)"
+        default=0.9,
+        gt=0,
+        le=1,
+        description="largest mask, as a fraction of the image: more is background (chosen here)",
     )
     max_around: float = Field(
         default=0.25,

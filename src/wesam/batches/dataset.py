@@ -52,7 +52,9 @@ class ViewSettings(BaseModel):
         default=None, ge=1, description="side of tiles in pixels for images larger than that; None: no tiles"
     )
     overlap: int = Field(
-        default=64, ge=0, description="least pixels that tiles share; larger objects may need the whole image"
+        default=64,
+        ge=0,
+        description="overlap of neighbouring tiles, at least, in pixels; larger objects may need the whole image",
     )
     fixed: int | None = Field(
         default=None,

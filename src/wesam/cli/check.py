@@ -43,7 +43,7 @@ def check(
     ] = 0,
     out: Annotated[Path, typer.Option("--out", help="Folder for them.", metavar="DIR")] = Path("wesam-check"),
 ) -> Outcome:
-    """Look through images and labels and list all problems at once.
+    """Check images and labels and list all problems at once.
 
     The exit code is 1 where nothing can be used, or less than what is left out.
     """

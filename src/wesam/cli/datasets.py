@@ -32,7 +32,7 @@ def list_all(context: typer.Context) -> Outcome | None:
     for dataset in DATASETS.values():
         table.add_row(dataset.name, dataset.title, dataset.shift, str(dataset.images or ""), str(dataset.split))
     console.print(table)
-    say("wesam datasets show NAME says where to get one; wesam datasets check NAME DIR looks through it")
+    say("wesam datasets show NAME says where to get one; wesam datasets check NAME DIR checks it")
     return Outcome({"datasets": [_record(dataset) for dataset in DATASETS.values()]})
 
 
@@ -67,7 +67,7 @@ def check(
     name: NameArgument,
     folder: Annotated[Path, typer.Argument(help="Where it lies.", metavar="DIR")],
 ) -> Outcome:
-    """Look through a data set and list all problems at once; train and test must share no image."""
+    """Check a data set and list all problems at once; no image may be in train and test."""
     from wesam.bench.datasets.read import read_dataset
     from wesam.bench.datasets.registry import DATASETS, find_dataset
 

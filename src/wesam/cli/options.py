@@ -25,14 +25,14 @@ FormatOption = Annotated[
     str | None,
     typer.Option(
         "--format",
-        help="Of the labels: coco, yolo, voc, label-studio, cvat, labelme, sa1b, masks, csv. Absent: by their content.",
+        help="Of the labels: coco, yolo, voc, label-studio, cvat, labelme, sa1b, masks, csv. Absent: detected.",
     ),
 ]
 InstancesOption = Annotated[
     Literal["components", "values"] | None,
     typer.Option(
         "--instances",
-        help="Of masks: each connected part of a number is an object, or all of it. Absent: as they look.",
+        help="Of masks: each connected part of a number is an object, or all of it. Absent: guessed from the masks.",
     ),
 ]
 DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1, mps.")]
@@ -42,7 +42,7 @@ TileOption = Annotated[
     typer.Option("--tile", min=1, help="Side in pixels of overlapping tiles, for small objects in large images."),
 ]
 OverlapOption = Annotated[
-    int | None, typer.Option("--overlap", min=0, help="Pixels that neighbouring tiles share (64).")
+    int | None, typer.Option("--overlap", min=0, help="Overlap of neighbouring tiles in pixels (64).")
 ]
 
 

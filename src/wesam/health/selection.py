@@ -204,7 +204,7 @@ def _best_of(indices: Sequence[int], candidates: Sequence[Candidate]) -> Choice:
         return Choice(
             winner if gains[winner] > 0 else 0,
             f"Too short a run to choose from: after {candidates[-1].step} steps no signal of health has changed. "
-            f"{handed[0].upper()}{handed[1:]}, which answers nearly as the source model does; give it more steps. "
+            f"{handed[0].upper()}{handed[1:]}, whose masks are nearly the source model's; use more steps. "
             f"{_NO_MASK}",
         )
     if winner == 0 or not gains[winner] > 0:
@@ -226,4 +226,4 @@ def _sick(candidates: Sequence[Candidate], settings: SelectionSettings) -> Choic
 
 
 def _not_adapted(why: str) -> str:
-    return f"Do not adapt: {why}. The adapter changes nothing; it answers as the source model does. {_NO_MASK}"
+    return f"Do not adapt: {why}. The adapter changes nothing; its masks are the source model's. {_NO_MASK}"

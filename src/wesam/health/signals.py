@@ -58,15 +58,15 @@ SIGNALS: Mapping[SignalName, Signal] = {
     "anchor_agreement": Signal("IoU with the source model's masks, where it gave any, in [0, 1]", "high"),
     "flip_agreement": Signal("IoU with the masks on the mirrored image, in [0, 1]", "high"),
     "strong_agreement": Signal("IoU with the masks on the strong view, in [0, 1]", "high"),
-    "box_agreement": Signal("IoU with the masks that the answer's own box gives, in [0, 1]", "high"),
-    "point_agreement": Signal("IoU with the masks that the answer's innermost point gives, in [0, 1]", "high"),
-    "mask_agreement": Signal("IoU with the masks that the answer as mask prompt gives, in [0, 1]", "high"),
+    "box_agreement": Signal("IoU with the masks that the mask's own box gives, in [0, 1]", "high"),
+    "point_agreement": Signal("IoU with the masks that the mask's innermost point gives, in [0, 1]", "high"),
+    "mask_agreement": Signal("IoU with the masks that the mask as a prompt gives, in [0, 1]", "high"),
     "predicted_iou": Signal("the IoU that the network itself predicts for its masks", "high"),
     "stability": Signal("SAM's stability score: IoU of the masks at logits +1 and -1, in [0, 1]", "high"),
     "label_agreement": Signal("how well masks fit the label that prompted them, in [0, 1]", "high"),
     "area_drift": Signal("mean log of mask area / the source model's; 0.1 is about 10 % larger", "zero"),
     "feature_rank": Signal("effective rank of the features pooled under the masks, at least 1", "high"),
-    "degenerate_masks": Signal("share of masks that are empty or fill the image, in [0, 1]", "low"),
+    "degenerate_masks": Signal("fraction of masks that are empty or fill the image, in [0, 1]", "low"),
 }
 
 

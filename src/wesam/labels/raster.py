@@ -55,7 +55,7 @@ def read_raster(
             if pages > 1 and reading.page is None:
                 raise several_pages(pages, ImageReading(bands=(1,)))
             if (reading.page or 1) > pages:
-                raise WesamError(f"expected at least {reading.page} pages, as asked for, got {pages}")
+                raise WesamError(f"expected at least {reading.page} pages, as requested, got {pages}")
             if pages > 1:
                 image.seek((reading.page or 1) - 1)
             raster = stored_raster(image, path) if stored else shown_raster(image, path)
@@ -204,6 +204,6 @@ def _whole_page(path: Path, page: int) -> NDArray[Any]:
 def _banded(path: Path, raster: Raster, bands: tuple[int, ...]) -> Raster:
     if max(bands) > raster.values.shape[2]:
         raise WesamError(
-            f"{path}: expected a file of at least {max(bands)} bands, as asked for, got {raster.values.shape[2]}"
+            f"{path}: expected a file of at least {max(bands)} bands, as requested, got {raster.values.shape[2]}"
         )
     return Raster(raster.values[..., [band - 1 for band in bands]], raster.bits)

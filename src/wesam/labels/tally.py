@@ -26,5 +26,5 @@ class Tally:
         """In words, such as "used 1 of 20 objects"; "" where all are used."""
         if not self.left_out:
             return ""
-        grave = "; most are left out, so look at why before you trust a result" if self.mostly_left_out else ""
+        grave = "; most are left out, so find out why before you trust a result" if self.mostly_left_out else ""
         return f"used {self.used} of {self.used + self.left_out} objects{grave}"

@@ -119,7 +119,7 @@ def several_pages(pages: int, reading: ImageReading) -> WesamError:
 
 def _page(pages: list[TiffPage], number: int) -> TiffPage:
     if number > len(pages):
-        raise WesamError(f"expected at least {number} pages, as asked for, got {len(pages)}")
+        raise WesamError(f"expected at least {number} pages, as requested, got {len(pages)}")
     return pages[number - 1]
 
 
@@ -230,7 +230,7 @@ def _wanted(
     """The bands to read, from 0; what the last of them is as alpha; and what to say of that choice."""
     if bands is not None:
         if max(bands) > samples:
-            raise WesamError(f"expected a file of at least {max(bands)} bands, as asked for, got {samples}")
+            raise WesamError(f"expected a file of at least {max(bands)} bands, as requested, got {samples}")
         return tuple(band - 1 for band in bands), None, ()
     colours = 3 if photometric == _RGB else 1
     extra = page.extrasamples[: samples - colours] if page.extrasamples else ()

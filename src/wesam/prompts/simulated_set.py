@@ -30,14 +30,14 @@ class SimulationSettings(BaseModel):
 
     kind: SimulatedKind = Field(default="box", description="box: around the mask; point: clicks; mask: an outline")
     box_jitter: float = Field(
-        default=0.0, ge=0, lt=0.5, description="each edge of a box is off by up to this share of the box's side"
+        default=0.0, ge=0, lt=0.5, description="each edge of a box is off by up to this fraction of the box's side"
     )
     positives: int = Field(default=5, ge=0, description="clicks on the object (paper: 5)")
     negatives: int = Field(default=5, ge=0, description="clicks off it, anywhere in the image (paper: 5)")
     max_vertices: int = Field(default=8, ge=3, description="most corners of an outline (chosen here)")
-    missing: float = Field(default=0.0, ge=0, le=1, description="share of objects that nobody labelled")
+    missing: float = Field(default=0.0, ge=0, le=1, description="fraction of objects that nobody labelled")
     wrong: float = Field(
-        default=0.0, ge=0, le=1, description="share of boxes, of those drawn, that lie somewhere else in the image"
+        default=0.0, ge=0, le=1, description="fraction of boxes, of those drawn, that lie somewhere else in the image"
     )
 
     @model_validator(mode="after")

@@ -49,7 +49,7 @@ def automatic_labels(
             raise WesamError(f"{config.images}: expected images beside those of val_labels to adapt to, found none")
         for problem in problems:
             tell(f"{'skipped' if problem.severity == 'skip' else problem.severity}: {problem}")
-        tell(f"no labels: the source model is asked about a grid of points on {len(samples)} images")
+        tell(f"no labels: the source model is prompted with a grid of points on {len(samples)} images")
         automatic = config.automatic or AutomaticSettings()
         tile, overlap = config.views.tile, config.views.overlap
         with segmenter.anchor():
@@ -58,7 +58,7 @@ def automatic_labels(
             for number, sample in enumerate(share, start=1):
                 cache.get(sample)
                 if number % _TELL_EVERY == 0:
-                    tell(f"asked about {number} of {len(share)} images")
+                    tell(f"prompts found for {number} of {len(share)} images")
             accelerator.wait_for_everyone()
             if accelerator.is_main_process:
                 found = automatic_prompts(segmenter, samples, cache, automatic)

@@ -81,7 +81,9 @@ class RunConfig(BaseModel):
         default=None,
         description="weak labels, a file or a folder; boxes alone are enough. None: prompts are found automatically",
     )
-    labels_format: str | None = Field(default=None, description="of `labels`, as --format; None: told by the content")
+    labels_format: str | None = Field(
+        default=None, description="of `labels`, as --format; None: detected from the content"
+    )
     out: Path = Field(description="run folder; made if absent")
     start: Path | None = Field(
         default=None,
@@ -91,7 +93,7 @@ class RunConfig(BaseModel):
         default=None, description="masks to report on after the run; nothing is ever chosen by them"
     )
     val_labels_format: str | None = Field(
-        default=None, description="of `val_labels`, as --val-format; None: told by the content"
+        default=None, description="of `val_labels`, as --val-format; None: detected from the content"
     )
     page: int | None = Field(
         default=None, ge=1, description="of images of several pages, from 1; None: such an image is refused"
@@ -204,7 +206,7 @@ class RunConfig(BaseModel):
             )
         if self.effective_selection.rule == "last" and chosen.patience is not None:
             raise ValueError(
-                f"expected a selection.rule that looks at signals (best, last-healthy, ...) for selection.patience, "
+                f"expected a selection.rule that uses signals (best, last-healthy, ...) for selection.patience, "
                 f"got selection.rule={chosen.rule} with method.name={self.method.name} and "
                 f"health.every={self.health.every}, which hands over the last step"
             )

@@ -11,9 +11,9 @@ _LINE = "delete the line"
 
 #: By dotted name; a name stands for all below it. Why each is fixed: docs/design-decisions.md.
 DROPPED: Mapping[str, str] = {
-    "objective": "it is called method now: write method: instead (--set method.name=..., or --method NAME)",
+    "objective": "it is called method now; write method: instead (--set method.name=..., or --method NAME)",
     "lora.ranks": f"all blocks have one rank; {_LINE}",
-    "lora": "it is called update now: write update: with kind: lora (--set update.rank=...)",
+    "lora": "it is called update now; write update: with kind: lora (--set update.rank=...)",
     "update.ranks": f"all blocks have one rank; {_LINE}",
     "schedule": f"the rate is constant after the warm-up; {_LINE}",
     "keep_checkpoints": f"the newest two are kept; {_LINE}",
@@ -23,7 +23,7 @@ DROPPED: Mapping[str, str] = {
     "weight_decay": f"it is the paper's 1e-4; {_LINE}",
     "update.alpha": f"the update is not scaled, as in the paper; {_LINE}",
     "update.dropout": f"there is none, as in the paper; {_LINE}",
-    "selection.signals": f"the rules look at seven signals; {_LINE}",
+    "selection.signals": f"the rules use seven signals; {_LINE}",
     "selection.tolerance": f"each signal may fall by 0.05; {_LINE}",
     "selection.least_gain": f"any gain counts; {_LINE}",
     "selection.average_last": f"no mean of steps is a candidate; the EMA teacher is one itself; {_LINE}",

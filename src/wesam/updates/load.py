@@ -114,7 +114,7 @@ def start_from(segmenter: Segmenter, folder: Path) -> str:
     if own is None or _decisive(settings) != _decisive(own):
         raise WesamError(
             f"{folder}: expected an adapter of the kind that this run has, {_in_words(own)}, got "
-            f"{_in_words(settings)}; where no other update is asked for, a run takes that of the adapter"
+            f"{_in_words(settings)}; where no other update is set, a run takes that of the adapter"
         )
     made_on = (folder / SOURCE_FILE).read_text(encoding="utf-8").strip() if (folder / SOURCE_FILE).is_file() else ""
     if made_on != update.source:
