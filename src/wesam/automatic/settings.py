@@ -26,8 +26,8 @@ class AutomaticSettings(BaseModel):
         default=0.75,
         ge=0,
         lt=1,
-        description="fraction of all masks of the image set that are dropped for their low predicted IoU (chosen here: a "
-        "small or shifted model is badly calibrated, so a fixed threshold takes all or none)",
+        description="fraction of all masks of the image set that are dropped for their low predicted IoU (chosen here: "
+        "a small or shifted model is badly calibrated, so a fixed threshold takes all or none)",
     )
     iou_threshold: float | None = Field(
         default=None, description="fixed least predicted IoU instead of the quantile (SAM: 0.88)"
