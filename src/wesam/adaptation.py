@@ -64,7 +64,7 @@ def adapt(
         out: run folder, made here.
         preset: "paper" for the paper's settings; None or "default" for ours.
         resume: go on with the run in `out`.
-        on_progress: called every `log_every` steps.
+        on_progress: called every `log_every` steps, and in between where they are slow.
         settings: further fields of `RunConfig`, such as ``steps=1000`` or ``method={"teacher": "shared"}``.
 
     Raises:

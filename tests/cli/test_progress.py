@@ -21,6 +21,16 @@ def test_a_line_every_few_seconds_and_at_the_end(capsys: pytest.CaptureFixture[s
     assert len(lines) == 11
 
 
+def test_the_time_that_is_left_counts_from_where_the_task_was_first_heard_of(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    times = iter([100.0, 100.0, 120.0])
+    display = Display(None, clock=lambda: next(times))
+    display.update("adapting", 10, 30)
+    display.update("adapting", 20, 30)
+    assert capsys.readouterr().err.splitlines()[1] == "adapting 20/30, about 20 s left"
+
+
 def test_each_task_begins_with_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     display = Display(None, clock=lambda: 0.0)
     for task in ("adapting", "scoring"):

@@ -31,6 +31,7 @@ class Display:
         self._clock = clock
         self._task = ""
         self._began = self._last = 0.0
+        self._before = 0  # done when the task was first heard of
 
     def update(self, task: str, done: int, total: int, detail: str = "") -> None:
         """Shows how far a task is.
@@ -41,7 +42,7 @@ class Display:
             detail: more numbers, in words.
         """
         if task != self._task:
-            self._task, self._began, self._last = task, self._clock(), float("-inf")
+            self._task, self._began, self._last, self._before = task, self._clock(), float("-inf"), done
             if self._bars is not None:
                 self._bars.add_task(task, total=total, detail="")
         if self._bars is not None:
@@ -52,7 +53,8 @@ class Display:
         if now - self._last < LINE_EVERY and done < total:
             return
         self._last = now
-        left = (now - self._began) / done * (total - done) if done else 0.0
+        since = done - self._before
+        left = (now - self._began) / since * (total - done) if since else 0.0
         parts = [
             f"{task} {done}/{total}",
             *filter(None, [detail]),

@@ -212,6 +212,8 @@ class _Loop:
             due = self.step % config.checkpoint_every == 0 or self.step == self.steps
             if due or measured or self.step % config.log_every == 0:
                 self.window.flush(self.step, rate)
+            else:
+                self.window.tick(self.step)
             if (measured or due) and not all_finite(self.update.tensors()):
                 return self._go_back()
             if measured:

@@ -14,10 +14,16 @@ from torch import Tensor
 from wesam.training.config import RunConfig
 from wesam.training.run_folder import RunFolder
 
+# Seconds without a log line after which a display hears of a step.
+_SHOWN_EVERY = 5.0
+
 
 @dataclass(frozen=True)
 class Progress:
-    """What a display is told every `log_every` steps: window means of the losses, which to show, and the speed."""
+    """What a display is told every `log_every` steps: window means of the losses, which to show, and the speed.
+
+    Where steps are slow it is told in between, too, of the step and the speed alone.
+    """
 
     step: int
     steps: int
@@ -57,6 +63,7 @@ class LossWindow:
         self._folder = folder
         self._config = config
         self._on_progress = on_progress
+        self._shown_at = time.perf_counter()
         self.clear()
 
     def clear(self) -> None:
@@ -70,6 +77,16 @@ class LossWindow:
         self._rows.append(torch.stack([loss.float() for loss in losses.values()]))
         self._images += images
 
+    def tick(self, step: int) -> None:
+        """Shows that a slow run goes on."""
+        now = time.perf_counter()
+        if self._on_progress is None or now - self._shown_at < _SHOWN_EVERY or not self._images:
+            return
+        self._shown_at = now
+        if self._accelerator.is_main_process:
+            speed = self._images * self._accelerator.num_processes / (now - self._began)
+            self._on_progress(Progress(step, self._config.steps, {}, speed, self._shown))
+
     def flush(self, step: int, rate: float) -> None:
         """Reduces over processes, writes and shows the window's means."""
         if not self._rows:
@@ -82,6 +99,7 @@ class LossWindow:
             row: dict[str, Any] = {"step": step, **metrics, "learning_rate": rate, "images_per_second": speed}
             self._folder.append_metrics(row)
             self._accelerator.log({**metrics, "learning_rate": rate, "images_per_second": speed}, step=step)
+            self._shown_at = time.perf_counter()
             if self._on_progress is not None:
                 self._on_progress(Progress(step, self._config.steps, metrics, speed, self._shown))
         self.clear()
