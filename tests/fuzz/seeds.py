@@ -145,6 +145,18 @@ _TABLES = (
     b"image,x,y,label\na.png,40,20,1\na.png,55,35,0\n",
 )
 
+# Key points, with a detector's confidences for visibilities, and without a file that says how many.
+_POSES = b"0 0.3 0.5 0.2 0.4 0.31 0.52 0.9 0.22 0.66 0.8 0.38 0.4 0.7 0.95\n" * 2
+
+# The same image in several files and entries; turned boxes; two corners in the place of a size.
+_TURNED_COCO = b"""{"images": [{"id": 1, "file_name": "a.png"}, {"id": "x", "file_name": "./a"}], "annotations": [
+  {"id": 0, "image_id": 1, "bbox": [20, 15, 20, 6], "attributes": {"rotation": 30.0}, "iscrowd": 1},
+  {"id": 0, "image_id": 1, "bbox": [20, 15, 30, 25], "area": 100}, {"id": 0, "image_id": "x", "bbox": [2, 3, 9, 8]}]}"""
+_TURNED_VOC = b"""<annotation><filename>b.png</filename><size><width>60</width><height>40</height></size>
+  <object><name>bar</name><bndbox><xmin>20</xmin><ymin>15</ymin><xmax>40</xmax><ymax>21</ymax></bndbox>
+    <attributes><attribute><name>rotation</name><value>90.0</value></attribute></attributes></object>
+  <object><robndbox><cx>30</cx><cy>20</cy><w>20</w><h>6</h><angle>0.5</angle></robndbox></object></annotation>"""
+
 _CONFIG = b"""preset: paper
 model: wesam-tiny
 images: photos
@@ -181,6 +193,9 @@ def seeds() -> list[Seed]:
         Seed("sa1b", "labels/a.json", "json", _sa1b()),
         Seed("yolo", "labels/a.txt", "text", b"0 0.5 0.5 0.25 0.5 -1.5708\n0 0.3 0.3 0.2 0.4 0.3\n"),
         Seed("yolo", "labels/a.txt", "text", b"0 0.1 0.1 0.5 0.1 0.5 0.6 0.1 0.6 0.87\n"),
+        Seed("yolo", "labels/a.txt", "text", _POSES),
+        Seed("coco", "labels.json", "json", _TURNED_COCO),
+        Seed("voc", "labels/a.xml", "xml", _TURNED_VOC, {"labels/b.xml": _VOC.decode()}),
         Seed("masks", "masks/a/1.png", "png", encoded(Image.fromarray(_blob()), "PNG")),
         Seed("masks", "masks/a.png", "png", encoded(instances, "PNG")),
         Seed("config", "run.yaml", "text", _CONFIG),

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from tests.labels.damage import assert_sound, damaged
+from wesam.labels.check import check
 from wesam.labels.csv_table import read_csv
 
 TEXT = """image,x0,y0,x1,y1,x,y,positive,object,class
@@ -231,3 +232,14 @@ def test_a_turned_box_is_left_out(labels: Path, photos: Path) -> None:
     found = read_csv(labels, photos)
     assert [p.field for p in found.problems if "an angle of 30" in p.message] == ["line 2"]
     assert len(found.samples[0].instances) == 1
+
+
+def test_a_table_of_open_images(tmp_path: Path, photos: Path) -> None:
+    """Its images have no suffix, its columns another order, and its coordinates are fractions."""
+    path = tmp_path / "boxes.csv"
+    header = "ImageID,Source,LabelName,Confidence,XMin,XMax,YMin,YMax,IsOccluded"
+    path.write_text(f"{header}\na,xclick,/m/01,1,10,30,5,25,0\n")
+    assert read_csv(path, photos).samples[0].instances[0].box == (10, 5, 30, 25)
+    path.write_text(f"{header}\na,xclick,/m/01,1,0.1,0.4,0.2,0.6,0\na,xclick,/m/01,1,0.5,0.9,0.2,0.6,0\n")
+    (problem,) = check(photos, path).fatal
+    assert "all coordinates lie within 0..1" in problem.message

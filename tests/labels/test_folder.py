@@ -74,7 +74,7 @@ def test_the_end_of_a_foreign_path(root: Path, path: str) -> None:
     assert ImageFolder(root).find_tail(path).id == "sub/b.png"
 
 
-@pytest.mark.parametrize("path", ["../outside.png", "b.png", "", "..", "/", "x" * 5000, "a/" * 5000, "a\0.png"])
+@pytest.mark.parametrize("path", ["../outside.png", "b.png", "", "..", "/", "x" * 5000, "c/" * 5000, "a\0.png"])
 def test_a_foreign_path_without_an_image_here(root: Path, path: str) -> None:
     with pytest.raises(WesamError, match="expected"):
         ImageFolder(root).find_tail(path)
@@ -211,3 +211,17 @@ def test_an_image_that_the_labels_name_is_not_meant_by_a_name_like_it(root: Path
     with pytest.raises(WesamError, match="found none"):
         folder.find("IMG_1.JPG")
     assert folder.find("IMG_1.jpg").id == "IMG_1.jpg"
+
+
+def test_a_name_without_suffix_is_that_of_the_only_image_called_so(root: Path) -> None:
+    folder = ImageFolder(root)
+    assert (folder.find("a").id, folder.find("sub/b").id, folder.find_tail("/home/me/b/sub/b").id) == (
+        "a.png",
+        "sub/b.png",
+        "sub/b.png",
+    )
+    Image.new("L", (6, 4)).save(root / "a.bmp")
+    with pytest.raises(WesamError, match="found none"):
+        ImageFolder(root).find("a")
+    with pytest.raises(WesamError, match="found none"):
+        ImageFolder(root).find("a.jpg")

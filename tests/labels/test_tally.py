@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -28,3 +29,20 @@ def test_boxes_that_are_left_out_are_counted_in_every_format(photos: Path, tmp_p
 def test_so_are_those_of_images_that_are_not_there(photos: Path, tmp_path: Path, format: str) -> None:
     report = check(photos, WRITERS[format](tmp_path, "gone.png", [(5, 5, 15, 15), (20, 5, 30, 15)]))
     assert report.tally == Tally(0, 2)
+
+
+def test_shapes_that_are_not_read_are_left_out_objects(photos: Path, tmp_path: Path) -> None:
+    box = '<box label="cell" xtl="1" ytl="2" xbr="9" ybr="8"/>'
+    other = '<polyline label="cell" points="1,1;2,2"/>'
+    path = tmp_path / "annotations.xml"
+    for count, exceeds in ((1, False), (2, True)):
+        path.write_text(f'<annotations><image name="a.png">{box}{other * count}<tag label="x"/></image></annotations>')
+        tally = check(photos, path).tally
+        assert (tally.used, tally.left_out, tally.mostly_left_out) == (1, count, exceeds)
+    labels = tmp_path / "labelme"
+    labels.mkdir()
+    shapes = [
+        {"label": "cell", "shape_type": kind, "points": [[1, 2], [9, 8]]} for kind in ("rectangle", "line", "linestrip")
+    ]
+    (labels / "a.json").write_text(json.dumps({"imagePath": "a.png", "shapes": shapes}))
+    assert check(photos, labels).tally.left_out == 2

@@ -99,6 +99,7 @@ def _marks(image: Element, place: str, file: ImageFile, known: set[str], builder
             if element.tag != "tag":  # a class of the whole image
                 readable = ", ".join(_READERS)
                 builder.tell(field, f"expected one of {readable}; <{element.tag}> is not read", "note")
+                builder.cost(1, len(builder.problems) - 1)
             continue
         label = element.get("label", "")
         if known and label not in known:

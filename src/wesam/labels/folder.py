@@ -16,7 +16,7 @@ from urllib.parse import unquote
 
 from wesam.errors import WesamError
 from wesam.labels.containers import find_containers, refuse_container, stem_of
-from wesam.labels.images import image_size, list_images
+from wesam.labels.images import image_size, is_image_name, list_images
 from wesam.untrusted import stay_inside
 
 if TYPE_CHECKING:
@@ -90,7 +90,8 @@ class ImageFolder:
 
         Where no file has exactly that name, one that is the same text in another Unicode normal form will
         do: macOS writes decomposed names and labelling tools composed ones. So will the only one that is the same but
-        for upper and lower case (``IMG_1.JPG``), or for characters that one has as in an address (``%20``).
+        for upper and lower case (``IMG_1.JPG``), or for characters that one has as in an address (``%20``), or, where
+        `name` has no suffix of an image, but for that.
 
         Raises:
             WesamError: if the name leads out of the folder (absolute, with "..", or through a link), no such file
@@ -121,6 +122,9 @@ class ImageFolder:
             path = self._by_normal_form.get(_normal_form(forward), path)
         if not _is_file(path):
             alike = self._alike(_loose_form(forward))
+            path = alike[0] if len(alike) == 1 else path
+        if not _is_file(path) and not is_image_name(name):
+            alike = self._by_stem.get(_normal_form(forward), [])
             path = alike[0] if len(alike) == 1 else path
         return path
 

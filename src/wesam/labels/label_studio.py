@@ -182,6 +182,7 @@ def _marks(regions: dict[str, _Region], file: ImageFile, builder: LabelBuilder) 
             kinds = reprlib.repr(sorted(region.kinds))
             message = f"expected a rectangle, ellipse, polygon, brush or key point, got {kinds}"
             builder.tell(region.field, message, "note")
+            builder.cost(1, len(builder.problems) - 1)
     parent_of = {key: one.parent for key, one in regions.items() if isinstance(one.parent, str)}
     parents = set(parent_of.values())
     for region_id, mark in marks.items():

@@ -98,6 +98,7 @@ def _marks(shapes: list[Any], file: ImageFile, builder: LabelBuilder) -> list[Ma
         if not isinstance(kind, str) or kind not in _READERS:
             message = f"expected one of {', '.join(_READERS)}; {reprlib.repr(kind)} is not read"
             builder.tell(f"{field}.shape_type", message, "note")
+            builder.cost(1, len(builder.problems) - 1)
             continue
         mark = builder.attempt_object(f"{field}.points", _READERS[kind], shape, field, file)
         if mark is not None:
