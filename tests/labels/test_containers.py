@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import tifffile
 from PIL import Image
 
 from wesam.errors import WesamError
+from wesam.labels import containers
 from wesam.labels.check import check
 from wesam.labels.containers import container_of, stem_of
 from wesam.labels.images import read_image
@@ -126,3 +128,12 @@ def test_names_that_only_look_so() -> None:
 def test_correct_folders_stay_silent(photos: Path) -> None:
     Image.new("L", (60, 40), 1).save(photos / "a_copy.png")
     assert load_unlabelled(photos)[1] == []
+
+
+def test_every_way_out_in_python_is_python() -> None:
+    lines = [container.way_out for container in containers._CONTAINERS]
+    codes = [found[1] for line in lines if (found := re.search(r'python -c "([^"]+)"', line))]
+    assert len(codes) > 10
+    for code in codes:
+        compile(code.replace("FILE", "a.b"), "line", "exec")
+        assert "tifffile.imwrite('a.tif'" in code or ".save('a.png')" in code

@@ -60,18 +60,25 @@ _OPENSLIDE = _python(
     "level 0 is the largest",
 )
 _PYDICOM = _python(
-    "pydicom tifffile", "pydicom, tifffile", "tifffile.imwrite('a.tif', pydicom.dcmread('FILE').pixel_array)"
+    "pydicom tifffile",
+    "pydicom, tifffile",
+    "d = pydicom.dcmread('FILE'); a = d.pixel_array; kinds = {'MONOCHROME1': 'miniswhite', 'MONOCHROME2': 'minisblack'}; "
+    "tifffile.imwrite('a.tif', a[0] if int(d.get('NumberOfFrames') or 1) > 1 else a, "
+    "photometric=kinds.get(d.PhotometricInterpretation, 'rgb'))",
+    "frame 0; compressed ones need pylibjpeg, too",
 )
 _NIBABEL = _python(
     "nibabel tifffile",
     "nibabel, tifffile",
-    "tifffile.imwrite('a.tif', nibabel.load('FILE').get_fdata()[:, :, 0].T.astype('float32'))",
+    "a = nibabel.load('FILE').get_fdata(dtype='float32'); "
+    "tifffile.imwrite('a.tif', a.reshape(*a.shape[:2], -1)[:, :, 0].T.copy())",
     "slice 0",
 )
 _SIMPLEITK = _python(
     "SimpleITK tifffile",
     "SimpleITK, tifffile",
-    "tifffile.imwrite('a.tif', SimpleITK.GetArrayFromImage(SimpleITK.ReadImage('FILE'))[0])",
+    "a = SimpleITK.GetArrayFromImage(SimpleITK.ReadImage('FILE')); "
+    "tifffile.imwrite('a.tif', a.reshape(-1, *a.shape[-2:])[0])",
     "slice 0",
 )
 _HDF5 = _python(
@@ -93,7 +100,7 @@ _CONTAINERS = (
     Container("Leica LIF", (".lif", ".lof", ".xlif"), _bioio("bioio-lif"), b"\x70\x00\x00\x00"),
     Container("OME-Zarr", (".ome.zarr", ".zarr", ".zarr.zip"), _bioio("bioio-ome-zarr")),
     Container("Zeiss LSM", (".lsm",), _bioio("bioio-tifffile")),
-    Container("Imaris", (".ims",), _bioio("bioio-imaris")),
+    Container("Imaris", (".ims",), _bioio("bioio-bioformats")),
     Container("DeltaVision", (".dv", ".r3d"), _bioio("bioio-dv")),
     Container("Olympus", (".oib", ".oif", ".oir", ".vsi"), _bioio("bioio-bioformats")),
     Container("MetaMorph stack", (".stk",), _bioio("bioio-bioformats")),
