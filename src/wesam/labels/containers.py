@@ -62,7 +62,8 @@ _OPENSLIDE = _python(
 _PYDICOM = _python(
     "pydicom tifffile",
     "pydicom, tifffile",
-    "d = pydicom.dcmread('FILE'); a = d.pixel_array; kinds = {'MONOCHROME1': 'miniswhite', 'MONOCHROME2': 'minisblack'}; "
+    "d = pydicom.dcmread('FILE'); a = d.pixel_array; "
+    "kinds = {'MONOCHROME1': 'miniswhite', 'MONOCHROME2': 'minisblack'}; "
     "tifffile.imwrite('a.tif', a[0] if int(d.get('NumberOfFrames') or 1) > 1 else a, "
     "photometric=kinds.get(d.PhotometricInterpretation, 'rgb'))",
     "frame 0; compressed ones need pylibjpeg, too",
