@@ -36,11 +36,12 @@ from wesam.updates.load import load_segmenter
 from wesam.updates.lora import LoraSettings
 from wesam.updates.update import add_update, update_of
 
-# "paper" are the paper's losses and teacher, as the plain loop has them; "default" is what the package does; the others
-# are the default with the last blocks alone learning and the frozen ones remembered (`views.fixed`).
+# "paper" are the paper's losses and teacher, as the plain loop has them; "default" is what the package does; "strong" is
+# the default with `method.anchor_views=strong`; the others are that with the last blocks alone learning and the frozen
+# ones remembered (`views.fixed`).
 LAST = {"last-half": 0.5, "last-twelfth": 1 / 12}
-ARMS = ("plain", "paper", "default", *LAST)
-QUICK = ("plain", "paper", "default", "last-half")
+ARMS = ("plain", "paper", "default", "strong", *LAST)
+QUICK = ("plain", "paper", "default", "strong", "last-half")
 
 
 def make_segmenter(model: str, precision: Precision, device: str, last: float) -> Segmenter:
@@ -102,7 +103,7 @@ def timed(seconds: Counter[str], part: str) -> Iterator[None]:
 
 def settings_of(arm: str) -> WesamSettings:
     if arm != "paper":
-        return WesamSettings()
+        return WesamSettings(anchor_views="both" if arm == "default" else "strong")
     return WesamSettings(
         as_published=True, teacher="shared", contrastive_weight=1, student_prompt_weight=0, box_projection_weight=0
     )
