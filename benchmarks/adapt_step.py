@@ -36,8 +36,8 @@ from wesam.updates.load import load_segmenter
 from wesam.updates.lora import LoraSettings
 from wesam.updates.update import add_update, update_of
 
-# "paper" are the paper's losses and teacher, as the plain loop has them; "default" is what the package does; "strong" is
-# the default with `method.anchor_views=strong`; the others are that with the last blocks alone learning and the frozen
+# "paper" are the paper's losses and teacher, as the plain loop has them; "default" is what the package does; "strong"
+# that with `method.anchor_views=strong`; the others are "strong" with the last blocks alone learning and the frozen
 # ones remembered (`views.fixed`).
 LAST = {"last-half": 0.5, "last-twelfth": 1 / 12}
 ARMS = ("plain", "paper", "default", "strong", *LAST)

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -86,6 +88,28 @@ def test_a_path_that_exists_wins_over_a_name(folder: Path, monkeypatch: pytest.M
     monkeypatch.setattr(load, "bundled_model_path", lambda name: folder)
     monkeypatch.chdir(tmp_path)
     assert torch.equal(encoded(load_segmenter("wesam-tiny", device="cpu")), encoded(tiny_segmenter(seed=1)))
+
+
+@pytest.mark.parametrize(
+    ("precision", "machine", "has_units", "is_said"),
+    [
+        ("bf16", "x86_64", False, True),
+        ("fp16", "AMD64", False, True),
+        ("bf16", "x86_64", True, False),
+        ("bf16", "aarch64", False, False),
+        ("fp32", "x86_64", False, False),
+        ("auto", "x86_64", False, False),
+    ],
+)
+def test_a_precision_that_is_slow_on_this_processor_is_said(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, precision: Any, machine: str, has_units: bool, is_said: bool
+) -> None:
+    monkeypatch.setattr(load.platform, "machine", lambda: machine)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: has_units, raising=False)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        load.load_source(folder, device="cpu", precision=precision)
+    assert any(f"precision {precision} is slower" in str(one.message) for one in said) == is_said
 
 
 def test_precision_and_device() -> None:

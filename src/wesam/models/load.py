@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import platform
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -10,7 +12,7 @@ import torch
 from torch import nn
 
 from wesam.assets import bundled_model_path
-from wesam.errors import WesamError
+from wesam.errors import WesamError, WesamWarning
 from wesam.models.checkpoint import load_checkpoint_file
 from wesam.models.families import family_names, find_family
 from wesam.models.pretrained import hub_reason, model_type, processor_settings
@@ -30,10 +32,19 @@ def load_source(
         device: "auto" (an accelerator where there is one), "cpu", "cuda", "cuda:1", "mps".
         precision: what it computes in. "auto" is bf16 on a GPU (fp16 where it knows no bf16), else fp32.
 
+    Warns of a precision that is slower than fp32 on the device (docs/speed.md).
+
     Raises:
         WesamError: if there is no such model, or it is not a whole SAM.
     """
     place = _device(device)
+    if _is_slow(precision, place):
+        warnings.warn(
+            f"precision {precision} is slower than fp32 on this processor, which has no matrix units for it; "
+            f"fp32 gives the same masks sooner",
+            WesamWarning,
+            stacklevel=2,
+        )
     network, processor = _read(model)
     segmenter = Segmenter(network, str(model), _precision(precision, place), processor)
     return segmenter.to(place).eval()
@@ -118,3 +129,11 @@ def _precision(precision: Literal["auto", "fp32", "bf16", "fp16"], device: torch
     if device.type != "cuda":
         return "fp32"
     return "bf16" if torch.cuda.is_bf16_supported() else "fp16"
+
+
+def _is_slow(precision: str, device: torch.device) -> bool:
+    """Whether this is an x86 processor without AMX: it computes in less than 32 bits by converting back and forth."""
+    if device.type != "cpu" or precision not in ("bf16", "fp16") or platform.machine() not in ("x86_64", "AMD64"):
+        return False
+    has_matrix_units = getattr(torch.cpu, "_is_amx_tile_supported", lambda: True)  # unknown to old versions
+    return not has_matrix_units()
