@@ -122,6 +122,13 @@ def start_from(segmenter: Segmenter, folder: Path) -> str:
             f"{folder}: expected an adapter of {segmenter.name}, got one that was made from other weights; go on with "
             f"the model that it was made from"
         )
+    if (folder / PEFT_CONFIG_FILE).is_file():
+        config = read_peft_config(folder / PEFT_CONFIG_FILE)
+        if config.lora_alpha != config.r or config.alpha_pattern:
+            raise WesamError(
+                f"{folder}: expected an update that is not scaled, got lora_alpha={config.lora_alpha} with r={config.r}, "
+                f"as an earlier version could make it; merge it into the model (`wesam export`) and start from that"
+            )
     weights = folder / (PEFT_WEIGHTS_FILE if (folder / PEFT_WEIGHTS_FILE).is_file() else WEIGHTS_FILE)
     update.load(_read_weights(weights), source=str(weights))
     update.parent = hashlib.sha256(weights.read_bytes()).hexdigest()
@@ -130,7 +137,7 @@ def start_from(segmenter: Segmenter, folder: Path) -> str:
 
 def _decisive(settings: UpdateSettings) -> dict[str, Any]:
     """What decides which weights there are and how they act; how they learn may differ."""
-    return {name: value for name, value in settings.model_dump().items() if name not in ("rate", "dropout")}
+    return {name: value for name, value in settings.model_dump().items() if name != "rate"}
 
 
 def _in_words(settings: UpdateSettings | None) -> str:
