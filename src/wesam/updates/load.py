@@ -126,7 +126,7 @@ def start_from(segmenter: Segmenter, folder: Path) -> str:
         config = read_peft_config(folder / PEFT_CONFIG_FILE)
         if config.lora_alpha != config.r or config.alpha_pattern:
             raise WesamError(
-                f"{folder}: expected an update that is not scaled, got lora_alpha={config.lora_alpha} with r={config.r}, "
+                f"{folder}: expected an update not scaled, got lora_alpha={config.lora_alpha} with r={config.r}, "
                 f"as an earlier version could make it; merge it into the model (`wesam export`) and start from that"
             )
     weights = folder / (PEFT_WEIGHTS_FILE if (folder / PEFT_WEIGHTS_FILE).is_file() else WEIGHTS_FILE)
