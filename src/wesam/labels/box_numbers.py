@@ -82,7 +82,7 @@ def numbers_of_json(entry: dict[str, Any], file: ImageFile) -> list[BoxNumbers]:
 
 
 def doubtful_reading(boxes: Sequence[BoxNumbers], reading: str) -> str | None:
-    """What to tell the owner of a set whose boxes look as if they were meant otherwise; None if they do not.
+    """What to report of a set whose boxes look as if they were meant otherwise; None if they do not.
 
     Args:
         boxes: all of the set that have four numbers and are not turned.

@@ -34,7 +34,7 @@ class CheckReport:
     """What was found.
 
     Attributes:
-        images, labels: the folder and the labels that were looked at.
+        images, labels: the folder and the labels that were checked.
         problems: everything that is wrong or odd, in the order it was found.
         summary: what the usable part of the set holds.
         samples: the usable images, each with at least one instance.
@@ -173,7 +173,7 @@ def _look(
 
 
 def _undamaged(samples: list[Sample], problems: list[Problem]) -> tuple[list[Sample], list[tuple[str, str]]]:
-    """The samples whose files decode, and what there is to say of how they are read, by their ids; tells the others."""
+    """The samples whose files decode, and what to say of how they are read, by their ids; reports the others."""
 
     large = threading.Lock()
 

@@ -47,7 +47,7 @@ def read_csv(labels: Path, images: Path) -> LabelSet:
       corner of a box, its centre, or a point in an image of that size.
     * width, height beside a box's edges, image_width, image_height: size of the image, which must be that of the file.
     * positive: 1 (or nothing) for a point on the object, 0 for one off it. So is "label", beside points alone, if it is
-      1 or 0 in all rows (SAM's); else a label such as "negative" tells (see `labels.polarity`).
+      1 or 0 in all rows (SAM's); else a label such as "negative" decides (see `labels.polarity`).
     * object: rows of an image that have the same are one object; without it each row is one. Points off an object
       without it count for every object of the image that is given by points.
     * class: its name. Also "label", "category".

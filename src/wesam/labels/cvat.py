@@ -46,7 +46,7 @@ def read_cvat(labels: Path, images: Path) -> LabelSet:
     """Reads an XML file of CVAT for images: boxes, polygons, points, masks and ellipses.
 
     A turned box becomes the upright box around it. The points of one <points> element are one object's; whether they
-    are on it or off it tells their label (see `labels.polarity`). Groups are not read: CVAT does not say whether a
+    are on it or off it is in their label (see `labels.polarity`). Groups are not read: CVAT does not say whether a
     group is one object or several.
 
     Args:

@@ -1,4 +1,4 @@
-"""What a label format is: its reader, and how its files are told from others."""
+"""What a label format is: its reader, and how its files are recognised."""
 
 from __future__ import annotations
 

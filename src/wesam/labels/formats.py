@@ -31,7 +31,7 @@ _FORMATS: dict[str, Format] = {}
 
 
 def register(name: str, format: Format) -> None:
-    """Makes a format known under the name that `--format` takes. It is asked before all that were known already.
+    """Makes a format known under the name that `--format` takes. It is tried before all that were known already.
 
     Raises:
         ValueError: if the name is taken by another one.
@@ -121,7 +121,7 @@ def _head(path: Path) -> str:
         return file.read(_HEAD_BYTES).decode("utf-8-sig", errors="replace").lstrip()
 
 
-# The last one is asked first. Masks come first: images may lie beside the labels in a folder, and are no masks then.
+# The last one is tried first. Masks come first: images may lie beside the labels in a folder, and are no masks then.
 # Any JSON object may be COCO's, whose reader says what is wrong with it.
 register("masks", MASKS)
 register("csv", CSV)

@@ -146,7 +146,7 @@ def verify_image(path: str | Path, max_pixels: int | None = None, reading: Image
         verify_jpeg(path, max_pixels)
         return ()
     with explained(path):
-        return read_raster(path, reading, max_pixels).look()
+        return read_raster(path, reading, max_pixels).all_remarks()
 
 
 def list_images(folder: str | Path) -> list[Path]:

@@ -42,7 +42,7 @@ def read_label_studio(labels: Path, images: Path) -> LabelSet:
 
     Of the annotations of a task the first ground truth counts, else the first that marks anything and was not
     cancelled. A turned rectangle becomes the upright box around it. A key point is an object of its own; if it is drawn
-    inside another region (its "parentID"), it belongs to that one. Whether it is on the object or off it tells its
+    inside another region (its "parentID"), it belongs to that one. Whether it is on the object or off it is in its
     label (see `labels.polarity`). Of a task with several images each has its own regions, if the images are called as
     their keys in "data".
 

@@ -1,4 +1,4 @@
-"""Which points say "not this": labelling tools have no field for it, so the name of the label tells."""
+"""Which points say "not this": labelling tools have no field for it, so the name of the label decides."""
 
 from __future__ import annotations
 

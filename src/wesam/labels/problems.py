@@ -23,7 +23,7 @@ class Problem:
 
     Attributes:
         severity: "fatal": nothing can be done with the set; "skip": the image or instance is left out;
-            "note": told, and nothing is left out because of it.
+            "note": reported, and nothing is left out because of it.
         file: the file it was found in.
         field: the place in that file, such as "annotations[12].bbox"; "" where it is the file as a whole.
         message: what was expected and what was found.
@@ -79,7 +79,7 @@ class ProblemLog:
         self.problems.append(Problem(severity, self.file, field, message))
 
     def attempt(self, field: str, read: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T | None:
-        """What `read` returns, or None and a problem told if it raises a WesamError."""
+        """What `read` returns, or None and a problem reported if it raises a WesamError."""
         try:
             return read(*args, **kwargs)
         except WesamError as error:

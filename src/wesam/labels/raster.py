@@ -36,13 +36,13 @@ if TYPE_CHECKING:
 def read_raster(
     path: Path, reading: ImageReading = AS_TAGGED, max_pixels: int | None = None, stored: bool = False
 ) -> Raster:
-    """The page and the bands of a file that are asked for.
+    """The page and the bands of a file that are wanted.
 
     Args:
         path: the file.
         reading: which page and bands; by default the only page, and the bands that its tags call colours.
         max_pixels: largest width x height that is decoded; None for that of `untrusted`.
-        stored: whether the numbers in the file are asked for; else the colours it shows. They differ for palettes.
+        stored: whether the numbers in the file are wanted; else the colours it shows. They differ for palettes.
 
     Raises:
         WesamError: if the file is missing, broken, larger than `max_pixels`, or leaves open which page is meant.

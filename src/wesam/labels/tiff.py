@@ -64,7 +64,7 @@ def count_pages(path: Path) -> int:
 
 
 def read_tiff(path: Path, reading: ImageReading, max_pixels: int, whole_page: Callable[[int], NDArray[Any]]) -> Raster:
-    """The page and the bands that are asked for.
+    """The page and the bands that are wanted.
 
     Args:
         path: the file.

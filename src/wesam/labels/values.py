@@ -84,7 +84,7 @@ class Raster:
             return None, (_NO_ALPHA,)
         return (alpha / np.float32(full)).clip(0, 1).astype(np.float32), ()
 
-    def look(self) -> tuple[str, ...]:
+    def all_remarks(self) -> tuple[str, ...]:
         """All there is to say of it."""
         return self.remarks + self.opacity()[1]
 

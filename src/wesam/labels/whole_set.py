@@ -45,7 +45,7 @@ _FRACTION = 1.1
 # So many objects on so many images, all of them in the upper left quarter, are no chance.
 _LEAST_CROWD, _LEAST_IMAGES = 10, 3
 
-# Masks are looked at pixel by pixel, so of large sets only so many, evenly.
+# Masks are examined pixel by pixel, so of large sets only so many, evenly.
 _MOST_MASKS = 200
 
 # Crumbs of a mask, in its largest piece, that are no objects of their own.
@@ -189,7 +189,7 @@ def _turned(samples: Sequence[Sample], sized: frozenset[str]) -> str | None:
     for sample in samples:
         try:
             turn = orientation(sample.path)
-        except WesamError:  # told where it matters
+        except WesamError:  # reported where it matters
             continue
         exchanged = turn in (5, 6, 7, 8) and sample.width != sample.height
         if turn in range(2, 9) and not (exchanged and sample.id in sized):

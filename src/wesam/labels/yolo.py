@@ -5,9 +5,9 @@ In ``labels/site/0001.txt``, for ``site/0001.jpg`` of the image folder::
     0 0.5 0.5 0.25 0.125
     1 0.1 0.1 0.4 0.1 0.3 0.3
 
-A class index, then a box (centre x, centre y, width, height) or a polygon (x, y of 3 or more corners), all as shares of
-the image's width and height. A set of pose labels has key points behind its boxes. The confidence and the number of a
-track that a detector writes behind them are not read.
+A class index, then a box (centre x, centre y, width, height) or a polygon (x, y of 3 or more corners), all as fractions
+of the image's width and height. A set of pose labels has key points behind its boxes. The confidence and the number of
+a track that a detector writes behind them are not read.
 """
 
 from __future__ import annotations
@@ -190,7 +190,7 @@ def _keypoint_shape(data: Path | None, folder: Path) -> tuple[int, int] | None:
         try:
             spoken_of = _KEYPOINTS in read_text(path, "YAML")
             content = read_yaml(path, "YAML") if spoken_of else None
-        except WesamError:  # it may be of anything; a data.yaml has been told
+        except WesamError:  # it may be of anything; a data.yaml has been reported
             continue
         if isinstance(content, dict) and content.get(_KEYPOINTS) is not None:
             shape = content[_KEYPOINTS]
