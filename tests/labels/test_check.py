@@ -67,7 +67,7 @@ def test_the_report_reads_well(messy: CocoSet) -> None:
     lines = str(check(messy.images, messy.labels)).splitlines()
     assert lines[0].startswith("skip  labels.json: images[4].file_name: expected an image file")
     assert lines[-2].startswith("2 images, 2 instances (2 boxes, 0 with points, 0 masks); objects of")
-    assert lines[-1] == "used 2 of 5 objects; most are left out, so look at why before you trust a result"
+    assert lines[-1] == "used 2 of 5 objects; most are left out, so find out why before you trust a result"
     assert sum("broken.png" in line for line in lines) == 1
 
 
