@@ -21,6 +21,7 @@ _WRAPPERS = ("model", "state_dict", "model_state_dict", "model_state", "module")
 # What torch puts within names: of compiled, sharded and recomputed parts.
 _MARKS = re.compile(r"(^|\.)(_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
 _LFS = b"version https://git-lfs"
+_PROGRAM = "is a TorchScript program: save the state_dict of the model that it was made from"
 _READ = "wesam reads files of SAM, SAM-HQ, SAM 2 and EdgeTAM"
 
 
@@ -85,7 +86,7 @@ def _read(path: Path) -> Any:
 def _trouble(error: Exception) -> str:
     text = str(error)
     if "TorchScript" in text:
-        return "is a TorchScript program: save the state_dict of the model that it was made from"
+        return _PROGRAM
     foreign = re.search(r"(?:GLOBAL|global|class) ([\w.]+\.[\w.]+)", text)
     if foreign and foreign[1].split(".")[0] in ("ultralytics", "models"):
         return f"holds objects of {foreign[1]}: a YOLO or FastSAM model of Ultralytics, which is no SAM"
@@ -100,6 +101,8 @@ def _named_tensors(content: Any, path: Path) -> dict[str, Tensor]:
         content = next((content[name] for name in _WRAPPERS if isinstance(content.get(name), dict)), content)
     if isinstance(content, dict) and content and all(isinstance(value, Tensor) for value in content.values()):
         return {str(name): value for name, value in content.items()}
+    if isinstance(content, torch.jit.ScriptModule):  # which old versions of torch load
+        raise WesamError(f"{path}: expected an original SAM checkpoint, got a file that {_PROGRAM}")
     kind = f"keys {sorted(map(str, content))[:5]}" if isinstance(content, dict) else type(content).__name__
     raise WesamError(f"{path}: expected an original SAM checkpoint (tensors by name), got {kind}")
 
